@@ -1,0 +1,109 @@
+"""The values of the store.  They are frozen and do not know how they are encoded."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeAlias
+
+import attrs
+
+from pithstore.digest import Digest
+from pithstore.quoting import quote_kind, quote_name
+
+Scalar: TypeAlias = str | int | float | bool | None
+
+
+@attrs.frozen(order=True)
+class Source:
+    """What a record is about.  Its text is its reference, quoted (`arxiv:2606.09475`)."""
+
+    kind: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{quote_kind(self.kind)}:{quote_name(self.id)}"
+
+
+@attrs.frozen
+class Line:
+    """The versions of one source that one builder made."""
+
+    source: Source
+    builder_version: str
+
+
+@attrs.frozen
+class SectionEntry:
+    """One section in a manifest: its name, the digest of its canonical bytes, and how many bytes they are."""
+
+    name: str
+    digest: Digest
+    size: int
+
+
+@attrs.frozen
+class Manifest:
+    """The recipe of a snapshot: its sections in the order of the canonical form (names by code point)."""
+
+    sections: tuple[SectionEntry, ...]
+
+    def section(self, name: str) -> SectionEntry | None:
+        """The section of that name; None where the snapshot has none."""
+        return next((section for section in self.sections if section.name == name), None)
+
+
+@attrs.frozen
+class Version:
+    """One entry of the index.
+
+    `number` counts from 1 within the source, over all its builders.  `source_version` is None where the record
+    says null or nothing.  `observed_at` is the caller's time, `recorded_at` the store's; both are in UTC.
+    """
+
+    source: Source
+    number: int
+    builder_version: str
+    source_version: Scalar
+    snapshot: Digest
+    observed_at: datetime
+    recorded_at: datetime
+
+
+@attrs.frozen
+class PutResult:
+    """What a put of one record came to, once it is durable.
+
+    `stored` is False where the line said the same already; `version` is then the version that says it.
+    `new_sections` counts the sections that no snapshot had before.
+    """
+
+    version: Version
+    stored: bool
+    sections: int
+    new_sections: int
+
+
+@attrs.frozen
+class PutSummary:
+    """What a put of many records came to; `records` is the sum of the next three."""
+
+    versions: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    sections: int = 0
+    new_sections: int = 0
+
+    @property
+    def records(self) -> int:
+        """How many records were given."""
+        return self.versions + self.unchanged + self.refused
+
+    def plus(self, result: PutResult) -> PutSummary:
+        """The summary with one more record in it."""
+        return attrs.evolve(
+            self,
+            versions=self.versions + result.stored,
+            unchanged=self.unchanged + (not result.stored),
+            sections=self.sections + result.sections,
+            new_sections=self.new_sections + result.new_sections,
+        )

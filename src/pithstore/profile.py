@@ -1,0 +1,130 @@
+"""What is known of one family of records: where source and builder stand, and what declared digests cover."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import attrs
+
+from pithstore.canonical import canonical
+from pithstore.digest import Digest
+from pithstore.errors import NotFound, UsageError
+from pithstore.model import Line, Scalar, Source
+from pithstore.pointer import Json, follow, read_pointer
+from pithstore.refusal import Reason, refuse_value
+
+Verdict: TypeAlias = Literal["match", "mismatch", "unknown rule"]
+DECLARED = "snapshot_sha256"
+
+
+def _check_rule(_: object, attribute: attrs.Attribute[str], rule: str) -> None:
+    if not rule:
+        raise UsageError(f"{attribute.name} is empty: give a JSON Pointer that starts with '/', or a constant")
+    if rule.startswith("/"):
+        read_pointer(rule)
+    try:
+        rule.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{attribute.name} is not valid Unicode") from None
+
+
+@attrs.frozen
+class Profile:
+    """Where a record says what it is about and who made it.
+
+    A rule that starts with `/` is a JSON Pointer into the record, any other rule is a constant.  `declared` names
+    the rules by which sections declare digests of themselves: `pith`, or `none`.
+    """
+
+    source_kind: str = attrs.field(default="/source/kind", validator=_check_rule)
+    source_id: str = attrs.field(default="/source/id", validator=_check_rule)
+    source_version: str = attrs.field(default="/source/version", validator=_check_rule)
+    builder_version: str = attrs.field(default="/builder_version", validator=_check_rule)
+    declared: Literal["pith", "none"] = "pith"
+
+
+PITH = Profile()
+
+
+@attrs.frozen
+class Identity:
+    """What a record says of itself: its line (source and builder) and the version of its source."""
+
+    line: Line
+    source_version: Scalar
+
+
+def identify(record: dict[str, Json], profile: Profile = PITH) -> Identity:
+    """Source, source version and builder of a record; InvalidRecord where the profile does not find them."""
+    source = Source(
+        _name(record, profile.source_kind, "the source kind"),
+        _name(record, profile.source_id, "the source id"),
+    )
+    builder_version = _name(record, profile.builder_version, "builder_version")
+    return Identity(Line(source, builder_version), _source_version(record, profile.source_version))
+
+
+def _name(record: dict[str, Json], rule: str, what: str) -> str:
+    try:
+        value = _find(record, rule)
+    except NotFound:
+        raise refuse_value(Reason.IDENTITY, f"{what} is missing", rule) from None
+    if not isinstance(value, str) or not value:
+        found = "an empty string" if value == "" else f"of type {_json_type(value)}"
+        raise refuse_value(Reason.IDENTITY, f"{what} is {found}, not a non-empty string", rule)
+    return value
+
+
+def _source_version(record: dict[str, Json], rule: str) -> Scalar:
+    try:
+        value = _find(record, rule)
+    except NotFound:
+        return None
+    if isinstance(value, dict | list):
+        why = f"the source version is of type {_json_type(value)}, not a string, number, true, false or null"
+        raise refuse_value(Reason.IDENTITY, why, rule)
+    return value
+
+
+def _find(record: dict[str, Json], rule: str) -> Json:
+    return follow(record, read_pointer(rule)) if rule.startswith("/") else rule
+
+
+def _json_type(value: Json) -> str:
+    names: dict[type, str] = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
+    return names.get(type(value), "number")
+
+
+def check_declared(record: dict[str, Json], profile: Profile = PITH) -> dict[str, Verdict]:
+    """What becomes of each digest that a section declares of itself, by section name in order.
+
+    `match` and `mismatch` where the rule is known; the rules are upstream's, which hashes a payload X inside the
+    section and not the section: SHA-256 of the canonical form of {"payload": X}.
+    """
+    if profile.declared == "none":
+        return {}
+    return {
+        name: _verdict(name, section, declared)
+        for name, section in sorted(record.items())
+        if isinstance(section, dict) and (declared := section.get(DECLARED)) is not None
+    }
+
+
+def _verdict(name: str, section: dict[str, Json], declared: Json) -> Verdict:
+    payload = _payload(name, section)
+    if payload is None:
+        return "unknown rule"
+    return "match" if str(Digest.of(canonical({"payload": payload}))) == declared else "mismatch"
+
+
+def _payload(name: str, section: dict[str, Json]) -> Json:
+    if name == "integrity" and "detectors_run" in section and "findings" in section:
+        return {"detectors": section["detectors_run"], "findings": section["findings"]}
+    if name in ("claims", "references", "formal_canon", "author_claims") and _is_empty(section):
+        return []
+    return None
+
+
+def _is_empty(section: dict[str, Json]) -> bool:
+    """Whether every member counts nothing and lists nothing; the payload of such a section is []."""
+    return all(value in (0, []) for name, value in section.items() if name != DECLARED)

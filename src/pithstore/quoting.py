@@ -1,0 +1,41 @@
+"""How names stand in references: what would end or hide a name is written %XX, byte by byte of its UTF-8."""
+
+from __future__ import annotations
+
+import re
+
+from pithstore.errors import UsageError
+
+# `%`, `@`, `#`; C0 and C1 controls; white space (Unicode White_Space); zero-width and bidirectional controls.
+_SPECIAL = "%@#\x00-\x20\x7f-\xa0\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
+_IN_NAME = re.compile(f"[{_SPECIAL}]")
+_IN_KIND = re.compile(f"[{_SPECIAL}:]")
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def quote_name(name: str) -> str:
+    """An id or a builder name as it stands in a reference."""
+    return _IN_NAME.sub(_percent, name)
+
+
+def quote_kind(kind: str) -> str:
+    """A source kind as it stands in a reference, where the first `:` ends it."""
+    return _IN_KIND.sub(_percent, kind)
+
+
+def unquote(text: str) -> str:
+    """The name that a quoted text stands for; UsageError where a `%` starts no escape or the bytes no UTF-8."""
+    bad = _BAD_ESCAPE.search(text)
+    if bad:
+        raise UsageError(f"'%' in {text!r} is not followed by two hexadecimal digits; write a plain '%' as '%25'")
+    pieces = _ESCAPE.split(text)  # plain text and hexadecimal digits in turn
+    raw = b"".join(bytes.fromhex(piece) if i % 2 else piece.encode() for i, piece in enumerate(pieces))
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise UsageError(f"the escapes in {text!r} do not spell UTF-8") from None
+
+
+def _percent(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match[0].encode())

@@ -1,0 +1,85 @@
+"""Where a record comes in: text or mapping → sections, digests, identity.  Pure: no store, no clock."""
+
+from __future__ import annotations
+
+import attrs
+
+from pithstore.canonical import DEFAULT_LIMITS, Limits, canonical, canonical_sections, check_value, join
+from pithstore.digest import Digest
+from pithstore.errors import InvalidRecord
+from pithstore.model import Line, Manifest, Scalar, SectionEntry
+from pithstore.parse import parse
+from pithstore.pointer import Json
+from pithstore.profile import PITH, Profile, identify
+from pithstore.refusal import Reason, refuse_value
+
+
+@attrs.frozen
+class Prepared:
+    """A record ready to be stored: what it is about, its recipe, and the canonical bytes of its sections.
+
+    `bodies` are in the order of `manifest.sections`; `size` is the number of bytes of the whole canonical form.
+    """
+
+    line: Line
+    source_version: Scalar
+    snapshot: Digest
+    manifest: Manifest
+    bodies: tuple[bytes, ...]
+    size: int
+
+
+def prepare(
+    record: str | bytes | dict[str, Json], profile: Profile = PITH, limits: Limits = DEFAULT_LIMITS
+) -> Prepared:
+    """The record in canonical form with its digests; InvalidRecord where any rule is broken.
+
+    Text passes `parse`, a mapping passes `check_value`: both end with the same bytes for the same record.
+    """
+    value = load(record, limits)
+    identity = identify(value, profile)
+    sections = canonical_sections(value)
+    snapshot, size = _hash(sections)
+    if size > limits.record_bytes:
+        why = f"the canonical form has {size} bytes, over the limit of {limits.record_bytes}"
+        raise refuse_value(Reason.TOO_LARGE, why, "")
+    manifest = Manifest(tuple(SectionEntry(name, Digest.of(body), len(body)) for name, body in sections))
+    return Prepared(
+        line=identity.line,
+        source_version=identity.source_version,
+        snapshot=snapshot,
+        manifest=manifest,
+        bodies=tuple(body for _, body in sections),
+        size=size,
+    )
+
+
+def load(record: str | bytes | dict[str, Json], limits: Limits = DEFAULT_LIMITS) -> dict[str, Json]:
+    """The record as a checked mapping, whether it came as text or as one."""
+    if isinstance(record, str | bytes):
+        return parse(record, limits)
+    if type(record) is not dict:
+        raise InvalidRecord(
+            f"a record is a dict, str or bytes, not {type(record).__name__}", reason=Reason.NOT_AN_OBJECT
+        )
+    check_value(record, limits)
+    return record
+
+
+def _hash(sections: list[tuple[str, bytes]]) -> tuple[Digest, int]:
+    pieces = list(join(sections))
+    return Digest.of(*pieces), sum(map(len, pieces))
+
+
+def snapshot_hash(record: str | bytes | dict[str, Json], limits: Limits = DEFAULT_LIMITS) -> Digest:
+    """The SHA-256 of the record's canonical form; upstream publishes exactly this."""
+    return Digest.of(*join(canonical_sections(load(record, limits))))
+
+
+def manifest_digest(manifest: Manifest) -> Digest:
+    """The SHA-256 of the canonical form of {section name: section digest}.
+
+    It binds the sections to the snapshot one by one, so that what is left of a record can still be proved when
+    one section is gone.
+    """
+    return Digest.of(canonical({section.name: str(section.digest) for section in manifest.sections}))
