@@ -91,7 +91,13 @@ def _find(record: dict[str, Json], rule: str) -> Json:
 
 
 def _json_type(value: Json) -> str:
-    names: dict[type, str] = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
+    names: dict[type, str] = {
+        dict: "object",
+        list: "array",
+        str: "string",
+        bool: "boolean",
+        type(None): "null",
+    }
     return names.get(type(value), "number")
 
 

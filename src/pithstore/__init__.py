@@ -1,0 +1,1 @@
+"""pithstore: a content-addressed snapshot store for versioned JSON records."""

@@ -1,0 +1,106 @@
+"""The port: a transactional, ordered key-value store, used through closures.
+
+An engine keeps *spaces*, each an ordered map from key bytes to value bytes.  Everything above says what it wants
+as a function of a transaction; the engine runs it, perhaps more than once, and the last run counts.  So the
+function touches nothing but its transaction and what it returns.  `pithstore.testing.contract` is the
+specification that every engine passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
+
+import attrs
+
+T = TypeVar("T")
+
+Item = tuple[bytes, bytes]
+"""A key and its value."""
+
+
+@attrs.frozen
+class EngineLimits:
+    """What an engine can hold: bytes of one key, of one value, of all values written by one transaction.
+
+    None means that only memory and the medium set the limit.  The layer above keeps to them.
+    """
+
+    key_bytes: int | None
+    value_bytes: int | None
+    transaction_bytes: int | None
+
+
+class View(Protocol):
+    """A transaction that reads one state of the store; it ends with the function that it was given to."""
+
+    def get_many(self, space: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The value of each key, in the order of the keys; None where there is none."""
+        ...
+
+    def has_many(self, space: str, keys: Sequence[bytes]) -> list[bool]:
+        """Whether each key has a value, in the order of the keys."""
+        ...
+
+    def scan(
+        self,
+        space: str,
+        *,
+        prefix: bytes = b"",
+        after: bytes | None = None,
+        limit: int,
+        reverse: bool = False,
+    ) -> list[Item]:
+        """At most `limit` items whose keys start with `prefix`, by key in byte order, or against it in reverse.
+
+        `after` is where the last page ended: only keys beyond it, in the direction of the scan, are given.  It
+        need not exist, and need not start with the prefix.
+        """
+        ...
+
+
+class Update(View, Protocol):
+    """A transaction that writes too: all of it happens, durably, or nothing does.  It reads what it wrote."""
+
+    def create_many(self, space: str, items: Iterable[Item], *, rising: bool = False) -> int:
+        """Write the items whose keys have no value yet, leave the others as they are; how many were written.
+
+        `rising` promises that the keys rise and lie above all keys of the space: a hint, never an obligation.
+        """
+        ...
+
+    def put_many(self, space: str, items: Iterable[Item]) -> None:
+        """Write the items, in place of the values that their keys had."""
+        ...
+
+    def delete_many(self, space: str, keys: Iterable[bytes]) -> int:
+        """Take the keys and their values away; how many there were."""
+        ...
+
+
+class Engine(Protocol):
+    """An open engine.  A transaction never outlives the call that made it."""
+
+    @property
+    def limits(self) -> EngineLimits:
+        """What this engine can hold."""
+        ...
+
+    def view(self, fn: Callable[[View], T]) -> T:
+        """What `fn` returns for one consistent state of the store."""
+        ...
+
+    def update(self, fn: Callable[[Update], T]) -> T:
+        """What `fn` returned in the run whose writes are now durable; an exception from it leaves no trace.
+
+        `fn` may run several times, each time on the state as it is then.
+        """
+        ...
+
+    def stored_bytes(self) -> int:
+        """How many bytes the engine takes on its medium now."""
+        ...
+
+    def close(self) -> None:
+        """Release everything; the engine answers nothing after it.  Closing twice is allowed."""
+        ...
