@@ -1,0 +1,140 @@
+"""The directory of a store on LMDB, and which data file in it counts.
+
+    STORE/CURRENT              the name of the generation that counts, one line
+    STORE/write.lock           see `write_lock`
+    STORE/gen-000001/data.mdb  the data, and LMDB's lock.mdb beside it
+    STORE/gen-000001/inuse     held shared by every process that has the generation open
+
+A data file is never replaced or cut while somebody may have it open: the other process would go on writing into
+the old file.  So space is given back by writing a new generation and moving CURRENT to it, and whoever begins a
+transaction looks whether CURRENT moved.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import struct
+import time
+from pathlib import Path
+
+import attrs
+
+from pithstore.errors import Damaged, NoStore, UsageError
+
+CURRENT = "CURRENT"
+WRITE_LOCK = "write.lock"
+FIRST_GENERATION = "gen-000001"
+_GENERATION = re.compile(r"gen-\d{6,}", re.ASCII)
+
+# mdb.c of LMDB 0.9: a page header of 16 bytes, then MDB_meta; two meta pages start the file.
+_PAGE_HEADER = 16
+_META = struct.Struct("=II16xI44x48xQQ")  # magic, version, (address, map size), page size …, last page, txn id
+_MAGIC, _DATA_VERSION = 0xBEEFC0DE, 1
+_LARGEST_PAGE = 0x10000
+
+
+@attrs.frozen
+class Stamp:
+    """What changes when CURRENT is moved to another generation."""
+
+    inode: int
+    modified_ns: int
+
+
+def read_current(root: Path) -> tuple[str, Stamp]:
+    """The name of the generation that counts, and the stamp that it had; NoStore or Damaged where none is named."""
+    try:
+        with open(root / CURRENT, encoding="ascii", errors="replace") as file:
+            status, name = os.fstat(file.fileno()), file.read(64).strip()
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoStore(f"there is no store at {root}; create one with 'pithstore --store {root} init'") from None
+    if not _GENERATION.fullmatch(name):
+        raise Damaged(f"{root / CURRENT} names no generation; its one line should be like {FIRST_GENERATION!r}")
+    return name, Stamp(status.st_ino, status.st_mtime_ns)
+
+
+def current_stamp(root: Path) -> Stamp | None:
+    """The stamp of CURRENT as it is now; None where there is no such file any more."""
+    try:
+        status = os.stat(root / CURRENT)
+    except FileNotFoundError:
+        return None
+    return Stamp(status.st_ino, status.st_mtime_ns)
+
+
+def move_current(root: Path, generation: str) -> None:
+    """Make that generation the one that counts, durably and at once."""
+    temporary = root / f"{CURRENT}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.write(descriptor, f"{generation}\n".encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.rename(temporary, root / CURRENT)
+    sync_directory(root)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def prepare_directory(root: Path) -> None:
+    """A directory in which a store can be created: made, or empty, or left by a creation that did not finish."""
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    strangers = [
+        name
+        for name in sorted(os.listdir(root))
+        if name not in (WRITE_LOCK, CURRENT, f"{CURRENT}.tmp") and not _GENERATION.fullmatch(name)
+    ]
+    if strangers:
+        raise UsageError(f"{root} is not empty (it holds {strangers[0]!r}); give a directory that does not exist")
+
+
+def hold_in_use(generation: Path, *, create: bool) -> int:
+    """A descriptor that keeps the generation from being removed until it is closed."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW if create else os.O_RDONLY
+    descriptor = os.open(generation / "inuse", flags, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor
+
+
+def check_data_file(path: Path) -> None:
+    """Return if the data file can be mapped: both meta pages sound and the file as long as they say.
+
+    LMDB maps the file without looking: a missing end is SIGBUS, and a file of 0 bytes is a new, empty store.
+    The metas are read again where a writer may have been in the middle of one.
+    """
+    for attempt in range(3):
+        why = _data_file_fault(path)
+        if why is None:
+            return
+        time.sleep(0.001 * attempt)
+    raise Damaged(f"{path} is damaged: {why}; restore the store from a copy")
+
+
+def _data_file_fault(path: Path) -> str | None:
+    try:
+        with open(path, "rb") as file:
+            head, length = file.read(2 * _LARGEST_PAGE), os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        return "the file is missing"
+    if length == 0:
+        return "it has 0 bytes"
+    if len(head) < _PAGE_HEADER + _META.size:
+        return f"it has only {length} bytes"
+    page = _META.unpack_from(head, _PAGE_HEADER)[2]
+    if page not in (4096, 8192, 16384, 32768, _LARGEST_PAGE) or len(head) < page + _PAGE_HEADER + _META.size:
+        return "its first page is not that of a data file"
+    metas = [_META.unpack_from(head, _PAGE_HEADER), _META.unpack_from(head, page + _PAGE_HEADER)]
+    if any(meta[:3] != (_MAGIC, _DATA_VERSION, page) for meta in metas):
+        return "one of its two meta pages is broken"
+    needed = (max(metas, key=lambda meta: meta[4])[3] + 1) * page
+    return None if length >= needed else f"it has {length} bytes and should have at least {needed}"
