@@ -36,7 +36,7 @@ class Fault:
     pointer: str | None
 
 
-class _Stop(Exception):  # noqa: N818 - never leaves this module
+class _Stop(Exception):
     def __init__(self, reason: Reason, why: str, position: int, pointer: str | None = None) -> None:
         super().__init__(why)
         self.reason, self.why, self.position, self.pointer = reason, why, position, pointer

@@ -29,7 +29,7 @@ _OTHERS = bytes(set(range(256)) - set(_OPENING + _CLOSING))
 _STEPS = bytes(1 if byte in _OPENING else 0xFF for byte in range(256))  # as signed bytes: +1 and -1
 
 
-class _Refused(Exception):  # noqa: N818 - never leaves this module
+class _Refused(Exception):
     """One of the hooks said no; `first_fault` knows why."""
 
 

@@ -2,8 +2,8 @@
 
     STORE/CURRENT              the name of the generation that counts, one line
     STORE/write.lock           see `write_lock`
+    STORE/gen-000001/          locked shared (flock) by every process that has the generation open
     STORE/gen-000001/data.mdb  the data, and LMDB's lock.mdb beside it
-    STORE/gen-000001/inuse     held shared by every process that has the generation open
 
 A data file is never replaced or cut while somebody may have it open: the other process would go on writing into
 the old file.  So space is given back by writing a new generation and moving CURRENT to it, and whoever begins a
@@ -44,7 +44,7 @@ class Stamp:
 
 
 def read_current(root: Path) -> tuple[str, Stamp]:
-    """The name of the generation that counts, and the stamp that it had; NoStore or Damaged where none is named."""
+    """The name of the generation that counts and its stamp; NoStore or Damaged where CURRENT names none."""
     try:
         with open(root / CURRENT, encoding="ascii", errors="replace") as file:
             status, name = os.fstat(file.fileno()), file.read(64).strip()
@@ -98,10 +98,9 @@ def prepare_directory(root: Path) -> None:
         raise UsageError(f"{root} is not empty (it holds {strangers[0]!r}); give a directory that does not exist")
 
 
-def hold_in_use(generation: Path, *, create: bool) -> int:
+def hold_in_use(generation: Path) -> int:
     """A descriptor that keeps the generation from being removed until it is closed."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW if create else os.O_RDONLY
-    descriptor = os.open(generation / "inuse", flags, 0o600)
+    descriptor = os.open(generation, os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     return descriptor
 

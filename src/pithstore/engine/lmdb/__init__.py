@@ -1,0 +1,139 @@
+"""The default engine: LMDB 0.9, one directory, many processes.
+
+Why each step stands as it does is measured in docs/design/003-lmdb.md; the shortcuts lose data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self
+
+from pithstore.engine import EngineLimits, T, Update, View
+from pithstore.engine.generations import (
+    FIRST_GENERATION,
+    WRITE_LOCK,
+    move_current,
+    prepare_directory,
+    read_current,
+    sync_directory,
+)
+from pithstore.engine.lmdb.environment import RESERVED, Environment, release, reserve, share
+from pithstore.engine.lmdb.transaction import MAX_KEY_BYTES, LmdbTransaction
+from pithstore.engine.lmdb.translate import translated
+from pithstore.engine.write_lock import WriteLock
+from pithstore.errors import NoStore, UsageError
+
+LIMITS = EngineLimits(key_bytes=MAX_KEY_BYTES, value_bytes=None, transaction_bytes=None)
+PATIENCE = 60.0  # seconds that a writer waits for the others
+
+
+class LmdbEngine:
+    """A handle on the LMDB store in a directory; all handles of one process share one environment.
+
+    Not for network file systems, nor for containers that share the directory but not their process ids.
+    """
+
+    limits = LIMITS
+
+    def __init__(self, environment: Environment, *, readonly: bool, patience: float) -> None:
+        self._environment = environment
+        self._readonly = readonly
+        self._patience = patience
+        self._closed = False
+
+    @classmethod
+    def create(
+        cls,
+        directory: str | os.PathLike[str],
+        spaces: Sequence[str],
+        first: Callable[[Update], object] | None = None,
+        *,
+        patience: float = PATIENCE,
+        map_size: int | None = None,
+    ) -> Self:
+        """A new store in a directory that is absent or empty, open for writing.
+
+        What `first` writes is there before anybody can open the store: it exists whole or not at all.
+        """
+        root = Path(directory)
+        with translated(root):
+            prepare_directory(root)
+            lock = WriteLock(root / WRITE_LOCK)
+            try:
+                with lock.held(patience):
+                    _create_generation(root, spaces, first)
+            finally:
+                lock.close()
+        return cls.open(root, spaces, patience=patience, map_size=map_size)
+
+    @classmethod
+    def open(
+        cls,
+        directory: str | os.PathLike[str],
+        spaces: Sequence[str],
+        *,
+        readonly: bool = False,
+        patience: float = PATIENCE,
+        map_size: int | None = None,
+    ) -> Self:
+        """The store in that directory; NoStore, Damaged, StoreBusy or StorageFailed where it cannot be opened.
+
+        `patience` is how many seconds an update waits for other writers, `map_size` the address space to start
+        with (bytes; it grows by itself).
+        """
+        root = Path(directory)
+        with translated(root):
+            environment = share(root, tuple(spaces), readonly=readonly, patience=patience, map_size=map_size)
+        return cls(environment, readonly=readonly, patience=patience)
+
+    def view(self, fn: Callable[[View], T]) -> T:
+        """What `fn` returns for one consistent state of the store."""
+        environment = self._open_environment()
+        with translated(environment.root):
+            return environment.view(fn, self._patience)
+
+    def update(self, fn: Callable[[Update], T]) -> T:
+        """What `fn` returned in the run whose writes are now on the medium."""
+        environment = self._open_environment()
+        if self._readonly:
+            raise UsageError(f"{environment.root} was opened read-only; open it for writing to change it")
+        with translated(environment.root):
+            return environment.update(fn, self._patience)
+
+    def stored_bytes(self) -> int:
+        """How many bytes the files of the store take on the medium."""
+        root = self._open_environment().root
+        return sum(path.lstat().st_blocks * 512 for path in root.rglob("*") if path.is_file())
+
+    def close(self) -> None:
+        """Close the handle, and the environment with the last handle on it."""
+        if not self._closed:
+            self._closed = True
+            release(self._environment)
+
+    def _open_environment(self) -> Environment:
+        if self._closed:
+            raise UsageError("the store is closed")
+        return self._environment
+
+
+def _create_generation(root: Path, spaces: Sequence[str], first: Callable[[Update], object] | None) -> None:
+    with contextlib.suppress(NoStore):
+        read_current(root)
+        raise UsageError(f"there is a store at {root} already")
+    directory = root / FIRST_GENERATION
+    directory.mkdir(mode=0o700, exist_ok=True)
+    environment = reserve(directory, RESERVED, readonly=False)
+    try:
+        with environment.begin(write=True) as raw:
+            databases = {space: environment.open_db(space.encode(), txn=raw) for space in spaces}
+            if first is not None:
+                with LmdbTransaction.around(raw, databases) as transaction:
+                    first(transaction)
+    finally:
+        environment.close()
+    sync_directory(directory)
+    move_current(root, FIRST_GENERATION)

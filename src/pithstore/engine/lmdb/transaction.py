@@ -1,0 +1,112 @@
+"""Transactions of the port on LMDB's."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Self
+
+import lmdb
+
+from pithstore.engine import Item
+from pithstore.errors import UsageError
+
+MAX_KEY_BYTES = 511
+
+
+class LmdbTransaction:
+    """A transaction of the port on one of LMDB's, usable until its closure returns."""
+
+    __slots__ = ("_databases", "_raw")
+
+    def __init__(self, raw: lmdb.Transaction[bytes], databases: dict[str, lmdb._Database]) -> None:
+        self._raw: lmdb.Transaction[bytes] | None = raw
+        self._databases = databases
+
+    @classmethod
+    @contextlib.contextmanager
+    def around(cls, raw: lmdb.Transaction[bytes], databases: dict[str, lmdb._Database]) -> Iterator[Self]:
+        """The transaction, cut off from LMDB's when the block ends."""
+        transaction = cls(raw, databases)
+        try:
+            yield transaction
+        finally:
+            transaction._raw = None
+
+    def _at(self, space: str) -> tuple[lmdb.Transaction[bytes], lmdb._Database]:
+        if self._raw is None:
+            raise UsageError("the transaction has ended: use it only inside the function it was given to")
+        if space not in self._databases:
+            raise UsageError(f"the engine was not opened with a space {space!r}")
+        return self._raw, self._databases[space]
+
+    def _cursor(self, space: str) -> lmdb.Cursor[bytes]:
+        raw, database = self._at(space)
+        return raw.cursor(db=database)
+
+    def get_many(self, space: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        raw, database = self._at(space)
+        return [raw.get(_check(key), db=database) for key in keys]
+
+    def has_many(self, space: str, keys: Sequence[bytes]) -> list[bool]:
+        cursor = self._cursor(space)
+        return [cursor.set_key(_check(key)) for key in keys]
+
+    def scan(
+        self,
+        space: str,
+        *,
+        prefix: bytes = b"",
+        after: bytes | None = None,
+        limit: int,
+        reverse: bool = False,
+    ) -> list[Item]:
+        cursor = self._cursor(space)
+        found = _place_before(cursor, prefix, after) if reverse else _place_after(cursor, prefix, after)
+        step = cursor.prev if reverse else cursor.next
+        items: list[Item] = []
+        while found and len(items) < limit:
+            key = cursor.key()
+            if not key.startswith(prefix):
+                break
+            items.append((key, cursor.value()))
+            found = step()
+        return items
+
+    def create_many(self, space: str, items: Iterable[Item], *, rising: bool = False) -> int:
+        listed = [(_check(key), value) for key, value in items]
+        cursor = self._cursor(space)
+        append = rising and _rises(listed) and (not cursor.last() or cursor.key() < listed[0][0])
+        return cursor.putmulti(listed, overwrite=False, append=append)[1]
+
+    def put_many(self, space: str, items: Iterable[Item]) -> None:
+        self._cursor(space).putmulti([(_check(key), value) for key, value in items])
+
+    def delete_many(self, space: str, keys: Iterable[bytes]) -> int:
+        raw, database = self._at(space)
+        return sum(raw.delete(_check(key), db=database) for key in keys)
+
+
+def _place_after(cursor: lmdb.Cursor[bytes], prefix: bytes, after: bytes | None) -> bool:
+    start = prefix if after is None or after < prefix else after
+    found = cursor.set_range(start) if start else cursor.first()
+    return cursor.next() if found and cursor.key() == after else found
+
+
+def _place_before(cursor: lmdb.Cursor[bytes], prefix: bytes, after: bytes | None) -> bool:
+    stripped = prefix.rstrip(b"\xff")
+    end = stripped[:-1] + bytes([stripped[-1] + 1]) if stripped else None  # the first key past the prefix
+    bounds = [bound for bound in (end, after) if bound is not None]
+    if bounds and not min(bounds):
+        return False
+    return cursor.prev() if bounds and cursor.set_range(min(bounds)) else cursor.last()
+
+
+def _check(key: bytes) -> bytes:
+    if not 1 <= len(key) <= MAX_KEY_BYTES:
+        raise ValueError(f"a key has 1 to {MAX_KEY_BYTES} bytes, not {len(key)}")
+    return key
+
+
+def _rises(items: list[Item]) -> bool:
+    return bool(items) and all(items[i][0] < items[i + 1][0] for i in range(len(items) - 1))
