@@ -1,1 +1,82 @@
-"""pithstore: a content-addressed snapshot store for versioned JSON records."""
+"""pithstore: a content-addressed snapshot store for versioned JSON records.
+
+    with pithstore.open("archive.pith", create=True) as store:
+        store.put(record)
+        record = store.get("arxiv:2606.09475@-1")
+
+Names are imported when they are first used, so that a program pays only for what it does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pithstore.canonical import Limits, canonical
+    from pithstore.diff import Change, as_patch, patch
+    from pithstore.digest import Digest
+    from pithstore.errors import (
+        Ambiguous,
+        Damaged,
+        Erased,
+        FormatUnknown,
+        InvalidRecord,
+        NoStore,
+        NotFound,
+        PithstoreError,
+        StorageFailed,
+        StoreBusy,
+        StoreExists,
+        UsageError,
+    )
+    from pithstore.log import LogEntry
+    from pithstore.model import Manifest, PutResult, PutSummary, Source, Version
+    from pithstore.profile import Profile, check_declared
+    from pithstore.record import manifest_digest, snapshot_hash
+    from pithstore.references import Ref
+    from pithstore.report import Problem, Stat, VerifyReport
+    from pithstore.store import Store, open  # noqa: A004 - read as pithstore.open
+
+_HOMES = {
+    "canonical": ("Limits", "canonical"),
+    "diff": ("Change", "as_patch", "patch"),
+    "digest": ("Digest",),
+    "errors": (
+        "Ambiguous",
+        "Damaged",
+        "Erased",
+        "FormatUnknown",
+        "InvalidRecord",
+        "NoStore",
+        "NotFound",
+        "PithstoreError",
+        "StorageFailed",
+        "StoreBusy",
+        "StoreExists",
+        "UsageError",
+    ),
+    "log": ("LogEntry",),
+    "model": ("Manifest", "PutResult", "PutSummary", "Source", "Version"),
+    "profile": ("Profile", "check_declared"),
+    "record": ("manifest_digest", "snapshot_hash"),
+    "references": ("Ref",),
+    "report": ("Problem", "Stat", "VerifyReport"),
+    "store": ("Store", "open"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

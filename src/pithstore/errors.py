@@ -47,9 +47,9 @@ class Ambiguous(PithstoreError, exit_code=5, problem="ambiguous", status=409):
 class InvalidRecord(PithstoreError, exit_code=6, problem="invalid-record", status=422):
     """A record was refused; nothing of it was stored.
 
-    `reason` is a stable word (see `pithstore.refusal.Reason`).  `line` counts from 1 and `offset` is in bytes
-    from 0, both None for a record that was not given as text; `pointer` is the JSON Pointer of the value, None
-    where the text breaks before one can be told.
+    `reason` is a stable word (see `pithstore.refusal.Reason`) and `why` the sentence without the place.  `line`
+    counts from 1 and `offset` is in bytes from 0, both None for a record that was not given as text; `pointer`
+    is the JSON Pointer of the value, None where the text breaks before one can be told.
     """
 
     def __init__(
@@ -57,15 +57,28 @@ class InvalidRecord(PithstoreError, exit_code=6, problem="invalid-record", statu
         message: str,
         *,
         reason: str,
+        why: str,
         line: int | None = None,
         offset: int | None = None,
         pointer: str | None = None,
     ) -> None:
         super().__init__(message)
         self.reason = reason
+        self.why = why
         self.line = line
         self.offset = offset
         self.pointer = pointer
+
+    def of(self, what: str) -> InvalidRecord:
+        """The same error with what was refused in front."""
+        return InvalidRecord(
+            f"{what}: {self}",
+            reason=self.reason,
+            why=self.why,
+            line=self.line,
+            offset=self.offset,
+            pointer=self.pointer,
+        )
 
 
 class DeclaredMismatch(PithstoreError, exit_code=7, problem="declared-mismatch", status=422):
@@ -74,6 +87,10 @@ class DeclaredMismatch(PithstoreError, exit_code=7, problem="declared-mismatch",
 
 class NoStore(PithstoreError, exit_code=10, problem="no-store", status=404):
     """There is no store at that place."""
+
+
+class StoreExists(PithstoreError, exit_code=EXIT_USAGE, problem="store-exists", status=409):
+    """A store was to be created where there is one."""
 
 
 class StoreBusy(PithstoreError, exit_code=11, problem="store-busy", status=503):

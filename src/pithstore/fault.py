@@ -60,7 +60,7 @@ def first_fault(data: bytes, limits: Limits) -> Fault | None:
 
 def _encoding_fault(data: bytes, limits: Limits) -> Fault | None:
     if len(data) > limits.record_bytes:
-        why = f"the text has {len(data)} bytes, over the limit of {limits.record_bytes}"
+        why = f"the text is over the limit of {limits.record_bytes} bytes"
         return Fault(Reason.TOO_LARGE, why, limits.record_bytes, None)
     if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")) or b"\x00" in data[:4]:
         return Fault(Reason.OTHER_ENCODING, "not UTF-8 but UTF-16 or UTF-32; convert it to UTF-8", 0, None)

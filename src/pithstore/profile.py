@@ -42,6 +42,11 @@ class Profile:
     builder_version: str = attrs.field(default="/builder_version", validator=_check_rule)
     declared: Literal["pith", "none"] = "pith"
 
+    def sections(self) -> set[str]:
+        """The sections that identify a record: those that the rules point into."""
+        rules = (self.source_kind, self.source_id, self.source_version, self.builder_version)
+        return {read_pointer(rule)[0] for rule in rules if rule.startswith("/")}
+
 
 PITH = Profile()
 

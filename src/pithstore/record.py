@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import attrs
 
 from pithstore.canonical import DEFAULT_LIMITS, Limits, canonical, canonical_sections, check_value, join
 from pithstore.digest import Digest
-from pithstore.errors import InvalidRecord
+from pithstore.errors import NotFound
 from pithstore.model import Line, Manifest, Scalar, SectionEntry
 from pithstore.parse import parse
-from pithstore.pointer import Json
+from pithstore.pointer import Json, follow, read_pointer
 from pithstore.profile import PITH, Profile, identify
 from pithstore.refusal import Reason, refuse_value
 
@@ -59,9 +61,8 @@ def load(record: str | bytes | dict[str, Json], limits: Limits = DEFAULT_LIMITS)
     if isinstance(record, str | bytes):
         return parse(record, limits)
     if type(record) is not dict:
-        raise InvalidRecord(
-            f"a record is a dict, str or bytes, not {type(record).__name__}", reason=Reason.NOT_AN_OBJECT
-        )
+        why = f"a record is a dict, str or bytes, not {type(record).__name__}"
+        raise refuse_value(Reason.NOT_AN_OBJECT, why, "")
     check_value(record, limits)
     return record
 
@@ -83,3 +84,12 @@ def manifest_digest(manifest: Manifest) -> Digest:
     one section is gone.
     """
     return Digest.of(canonical({section.name: str(section.digest) for section in manifest.sections}))
+
+
+def value_at(prepared: Prepared, pointer: str) -> Json:
+    """The value that a JSON Pointer leads to in a prepared record; NotFound where it leads nowhere."""
+    section, *tokens = read_pointer(pointer)
+    names = [entry.name for entry in prepared.manifest.sections]
+    if section not in names:
+        raise NotFound(f"there is nothing at {pointer!r}")
+    return follow(json.loads(prepared.bodies[names.index(section)]), tokens)

@@ -26,12 +26,13 @@ class Reason(StrEnum):
     NOT_AN_OBJECT = "not-an-object"
     TYPE = "type"
     IDENTITY = "identity"
+    OBSERVED_AT = "observed-at"
 
 
 def refuse_value(reason: Reason, why: str, pointer: str) -> InvalidRecord:
     """The error for a record that is a Python value; its place is a JSON Pointer."""
     where = f"at {_shown(pointer)}" if pointer else "at the record itself"
-    return InvalidRecord(f"{why} ({where})", reason=reason, pointer=pointer)
+    return InvalidRecord(f"{why} ({where})", reason=reason, why=why, pointer=pointer)
 
 
 def refuse_text(reason: Reason, why: str, data: bytes, offset: int, pointer: str | None) -> InvalidRecord:
@@ -39,7 +40,7 @@ def refuse_text(reason: Reason, why: str, data: bytes, offset: int, pointer: str
     line = data.count(b"\n", 0, offset) + 1
     inside = f", in {_shown(pointer)}" if pointer else ""
     message = f"{why} (line {line}, byte {offset}{inside})"
-    return InvalidRecord(message, reason=reason, line=line, offset=offset, pointer=pointer)
+    return InvalidRecord(message, reason=reason, why=why, line=line, offset=offset, pointer=pointer)
 
 
 def _shown(pointer: str) -> str:

@@ -25,7 +25,7 @@ class Gate:
     def refuse_nested(self) -> None:
         """UsageError if this thread is inside a transaction: it would wait for itself."""
         if getattr(self._mine, "inside", False):
-            raise UsageError("a transaction is running in this thread; finish it before starting another")
+            raise UsageError("this thread is inside a transaction: a second one would wait for itself")
 
     @contextlib.contextmanager
     def shared(self) -> Iterator[None]:

@@ -24,7 +24,7 @@ from pithstore.engine.lmdb.environment import RESERVED, Environment, release, re
 from pithstore.engine.lmdb.transaction import MAX_KEY_BYTES, LmdbTransaction
 from pithstore.engine.lmdb.translate import translated
 from pithstore.engine.write_lock import WriteLock
-from pithstore.errors import NoStore, UsageError
+from pithstore.errors import NoStore, StoreExists, UsageError
 
 LIMITS = EngineLimits(key_bytes=MAX_KEY_BYTES, value_bytes=None, transaction_bytes=None)
 PATIENCE = 60.0  # seconds that a writer waits for the others
@@ -111,6 +111,7 @@ class LmdbEngine:
     def close(self) -> None:
         """Close the handle, and the environment with the last handle on it."""
         if not self._closed:
+            self._environment.gate.refuse_nested()
             self._closed = True
             release(self._environment)
 
@@ -123,7 +124,7 @@ class LmdbEngine:
 def _create_generation(root: Path, spaces: Sequence[str], first: Callable[[Update], object] | None) -> None:
     with contextlib.suppress(NoStore):
         read_current(root)
-        raise UsageError(f"there is a store at {root} already")
+        raise StoreExists(f"there is a store at {root} already")
     directory = root / FIRST_GENERATION
     directory.mkdir(mode=0o700, exist_ok=True)
     environment = reserve(directory, RESERVED, readonly=False)

@@ -1,0 +1,127 @@
+"""The spaces, and the keys in them: byte strings that order as what they stand for.
+
+Text ends with 00 01, a NUL inside it is 00 FF: so no text is a prefix of another, and keys order as the text does
+by code point.  A key part over its limit is cut and ends with 00 FE and a BLAKE3 of the whole: it orders by the
+part that is left, and two texts still never share a key.
+"""
+
+from __future__ import annotations
+
+import struct
+from datetime import datetime
+
+from blake3 import blake3
+
+from pithstore.model import Line, Source
+from pithstore.times import from_microseconds, to_microseconds
+
+META = "meta"
+TAIL = "tail"
+BLOBS = "blobs"
+MANIFESTS = "manifests"
+VERSIONS = "versions"
+SOURCES = "sources"
+TOTALS = "totals"
+FILES = "files"
+SPACES = (META, TAIL, BLOBS, MANIFESTS, VERSIONS, SOURCES, TOTALS, FILES)
+
+SOURCE_BYTES = 255
+BUILDER_BYTES = 200
+MAX_NUMBER = 2**32 - 1
+SLOTS = 64
+
+# One space holds all that is kept for a source, side by side, so that a put touches one page and not four.
+HEAD, VERSION, LINE, TIME = b"\x00", b"\x01", b"\x02", b"\x03"
+_TIME_AND_NUMBER = struct.Struct(">QI")
+_TIME_ZERO = 2**63
+
+
+_END, _CUT_MARK = b"\x00\x01", b"\x00\xfe"
+_CUT_BYTES = len(_CUT_MARK) + 32
+
+
+def _text(text: str) -> bytes:
+    return text.encode().replace(b"\x00", b"\x00\xff") + _END
+
+
+def _cut(part: bytes, limit: int) -> bytes:
+    return part if len(part) <= limit else part[: limit - _CUT_BYTES] + _CUT_MARK + blake3(part).digest()
+
+
+def source_key(source: Source) -> bytes:
+    """The key of a source, at most 255 bytes; sources order by kind, then id."""
+    return _cut(_text(source.kind) + _text(source.id), SOURCE_BYTES)
+
+
+def source_slot(source: Source) -> int:
+    """Which of the 64 slots keeps the totals of a source."""
+    return blake3(source_key(source)).digest()[0] % SLOTS
+
+
+def slot_key(slot: int) -> bytes:
+    """The key of a slot of totals."""
+    return bytes([slot])
+
+
+def head_key(source: Source) -> bytes:
+    """The key of the last number and time that a source was given."""
+    return source_key(source) + HEAD
+
+
+def split_key(key: bytes) -> tuple[bytes, bytes]:
+    """The source key and the kind of entry in a key of the space of versions; ValueError for another key."""
+    cut = SOURCE_BYTES - _CUT_BYTES
+    second = key.find(_END, key.find(_END) + len(_END))
+    if (second < 0 or second + len(_END) > cut) and key[cut : cut + 2] == _CUT_MARK:
+        end = SOURCE_BYTES
+    elif second > 0:
+        end = second + len(_END)
+    else:
+        raise ValueError("not a key of the space of versions")
+    return key[:end], key[end : end + 1]
+
+
+def versions_prefix(source: Source) -> bytes:
+    """What the keys of all versions of a source start with."""
+    return source_key(source) + VERSION
+
+
+def version_key(source: Source, number: int) -> bytes:
+    """The key of one version; versions of a source order by number."""
+    return versions_prefix(source) + number.to_bytes(4, "big")
+
+
+def lines_prefix(source: Source) -> bytes:
+    """What the keys of all lines of a source start with."""
+    return source_key(source) + LINE
+
+
+def line_key(line: Line) -> bytes:
+    """The key of a line: its newest version."""
+    return lines_prefix(line.source) + _builder(line)
+
+
+def times_prefix(line: Line) -> bytes:
+    """What the keys of all times of a line start with."""
+    return source_key(line.source) + TIME + _builder(line)
+
+
+def time_key(line: Line, observed_at: datetime, number: int) -> bytes:
+    """The key that finds a version of a line by its observed_at; ordered by (observed_at, number)."""
+    moment = to_microseconds(observed_at) + _TIME_ZERO
+    return times_prefix(line) + _TIME_AND_NUMBER.pack(moment, number)
+
+
+def read_time_key(key: bytes) -> tuple[datetime, int]:
+    """The observed_at and the number at the end of a key of `time_key`."""
+    moment, number = _TIME_AND_NUMBER.unpack(key[-_TIME_AND_NUMBER.size :])
+    return from_microseconds(moment - _TIME_ZERO), number
+
+
+def _builder(line: Line) -> bytes:
+    return _cut(_text(line.builder_version), BUILDER_BYTES)
+
+
+def tail_key(writer: int, sequence: int) -> bytes:
+    """The key of one value of a writer's tail; rising in the order of writing."""
+    return writer.to_bytes(4, "big") + sequence.to_bytes(4, "big")

@@ -1,0 +1,44 @@
+"""The versions of a source with what changed in each, told from digests alone."""
+
+from __future__ import annotations
+
+import attrs
+
+from pithstore import manifests, versions
+from pithstore.digest import Digest
+from pithstore.engine import View
+from pithstore.model import Manifest, Source, Version
+
+
+@attrs.frozen
+class LogEntry:
+    """A version and the sections that differ from the version before it by number; None for the first."""
+
+    version: Version
+    changed: tuple[str, ...] | None
+
+
+def log_page(view: View, source: Source, *, after: int | None, limit: int, reverse: bool) -> list[LogEntry]:
+    """Entries of a source by number, upwards or downwards from beyond `after`."""
+    page = versions.page(view, source, after=after, limit=limit, reverse=reverse)
+    if not page:
+        return []
+    first = min(page[0].number, page[-1].number)
+    before = versions.page(view, source, after=first, limit=1, reverse=True)
+    rising = before + sorted(page, key=lambda version: version.number)
+    recipes = manifests.get_many(view, [version.snapshot for version in rising])
+    entries = [
+        LogEntry(rising[i], None if i == 0 else changed_sections(recipes[i - 1], recipes[i]))
+        for i in range(len(before), len(rising))
+    ]
+    return entries[::-1] if reverse else entries
+
+
+def changed_sections(before: Manifest | None, after: Manifest | None) -> tuple[str, ...]:
+    """The names of the sections that were added, removed or changed; a damaged manifest has no sections."""
+    old, new = _digests(before), _digests(after)
+    return tuple(sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)))
+
+
+def _digests(manifest: Manifest | None) -> dict[str, Digest]:
+    return {section.name: section.digest for section in manifest.sections} if manifest is not None else {}

@@ -1,0 +1,74 @@
+"""How a record comes out: version → manifest → blobs → canonical bytes, hashed before they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pithstore import blobs, manifests
+from pithstore.canonical import join
+from pithstore.digest import Digest
+from pithstore.engine import View
+from pithstore.errors import Damaged, NotFound
+from pithstore.model import Manifest, SectionEntry, Version
+
+
+def read_manifest(view: View, version: Version) -> Manifest:
+    """The recipe of a version; Damaged where the store has none that is sound."""
+    (manifest,) = manifests.get_many(view, [version.snapshot])
+    if manifest is None:
+        raise Damaged(
+            f"{version.source} version {version.number}: the manifest of snapshot {version.snapshot} is damaged "
+            "or missing; put the record again, or run verify"
+        )
+    return manifest
+
+
+def read_record(view: View, version: Version) -> bytes:
+    """The canonical bytes of a version, whose SHA-256 is its snapshot hash; Damaged where they are not."""
+    manifest = read_manifest(view, version)
+    bodies = read_bodies(view, [section.digest for section in manifest.sections])
+    names = [section.name for section in manifest.sections]
+    record = b"".join(join(zip(names, bodies, strict=True)))
+    if Digest.of(record) != version.snapshot:
+        raise Damaged(_which_section(version, manifest, bodies))
+    return record
+
+
+def read_section(view: View, version: Version, name: str) -> bytes:
+    """The canonical bytes of one section of a version, whose SHA-256 is its digest."""
+    section = read_manifest(view, version).section(name)
+    if section is None:
+        raise NotFound(f"{version.source} version {version.number} has no section {name!r}")
+    (body,) = read_bodies(view, [section.digest])
+    if Digest.of(body) != section.digest:
+        raise Damaged(_damaged_section(version, section))
+    return body
+
+
+def read_blob(view: View, digest: Digest) -> bytes:
+    """The bytes whose SHA-256 the digest is; NotFound where the store has never had them."""
+    (body,) = read_bodies(view, [digest])
+    if Digest.of(body) == digest:
+        return body
+    if blobs.has_many(view, [digest])[0]:
+        raise Damaged(f"blob {digest} is damaged; put a record that holds it again, or run verify")
+    raise NotFound(f"there is no blob {digest}; 'pithstore ls REF' shows the digests of a version")
+
+
+def read_bodies(view: View, digests: Sequence[Digest]) -> list[bytes]:
+    """The bytes that lie in the store under these digests, not yet hashed."""
+    return blobs.read_many(view, blobs.locate_many(view, digests))
+
+
+def _which_section(version: Version, manifest: Manifest, bodies: Sequence[bytes]) -> str:
+    for section, body in zip(manifest.sections, bodies, strict=True):
+        if Digest.of(body) != section.digest:
+            return _damaged_section(version, section)
+    return f"{version.source} version {version.number}: its sections do not add up to snapshot {version.snapshot}"
+
+
+def _damaged_section(version: Version, section: SectionEntry) -> str:
+    return (
+        f"{version.source} version {version.number}: section {section.name!r} (blob {section.digest}) is damaged "
+        "or missing; put the record again, or run verify"
+    )

@@ -1,0 +1,276 @@
+"""The store: records in, records out, and what the history says."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Self
+
+from pithstore import meta, records, sources, versions
+from pithstore.canonical import canonical
+from pithstore.digest import Digest
+from pithstore.engine import Engine, Update, View
+from pithstore.errors import InvalidRecord, NoStore, NotFound, StoreExists, UsageError
+from pithstore.keys import SPACES
+from pithstore.model import Manifest, PutResult, PutSummary, Source, Version
+from pithstore.pointer import Json, follow
+from pithstore.references import Ref, read_ref
+from pithstore.resolve import resolve
+
+if TYPE_CHECKING:  # what a put, a diff or a verify needs is imported when one is asked for
+    from pithstore.canonical import Limits
+    from pithstore.codec import FileProgress
+    from pithstore.diff import Change
+    from pithstore.files import FileId
+    from pithstore.ingest import Arrival
+    from pithstore.log import LogEntry
+    from pithstore.profile import Profile
+    from pithstore.record import Prepared
+    from pithstore.report import Stat, VerifyReport
+    from pithstore.tail import TailEnd
+
+_PAGE = 256
+
+
+def open(  # noqa: A001 - read as pithstore.open
+    path: str | os.PathLike[str],
+    *,
+    create: bool = False,
+    readonly: bool = False,
+    profile: Profile | None = None,
+    limits: Limits | None = None,
+    patience: float = 60.0,
+) -> Store:
+    """The store in that directory; with `create`, a new one where there is none.
+
+    `profile` and `limits` are fixed when the store is created; giving others for a store that exists is an error.
+    `patience` is how many seconds a put waits for other writers before it says StoreBusy.  NoStore, Damaged,
+    FormatUnknown or StorageFailed where the store cannot be opened.
+    """
+    from pithstore.engine.lmdb import LmdbEngine
+
+    if create and readonly:
+        raise UsageError("a store cannot be created read-only; open it with one of create and readonly")
+    wanted = _wanted(profile, limits)
+    try:
+        engine = LmdbEngine.open(path, SPACES, readonly=readonly, patience=patience)
+    except NoStore:
+        if not create:
+            raise
+        first = partial(meta.write_first, configuration=wanted or meta.Configuration())
+        with suppress(StoreExists):  # somebody was quicker: open theirs
+            LmdbEngine.create(path, SPACES, first, patience=patience).close()
+        engine = LmdbEngine.open(path, SPACES, patience=patience)
+    store = Store(engine)
+    if wanted is not None and store.configuration != wanted:
+        store.close()
+        raise UsageError(f"{path} was created with another profile or other limits, which are fixed; give none")
+    return store
+
+
+def _wanted(profile: Profile | None, limits: Limits | None) -> meta.Configuration | None:
+    if profile is None and limits is None:
+        return None
+    default = meta.Configuration()
+    return meta.Configuration(profile or default.profile, limits or default.limits)
+
+
+class Store:
+    """An open store.  It can be used from several threads, and as a context manager that closes it.
+
+    A method that takes a reference takes a `Source`, a `Ref` or the text of one.  What a method returns was
+    verified; what a put returns is durable.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Take an engine that holds a store; FormatUnknown where this version cannot read it."""
+        self._engine = engine
+        self._writing = threading.Lock()
+        self._end: TailEnd | None = None
+        try:
+            engine.view(meta.check_format)
+        except BaseException:
+            engine.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store; closing twice is allowed."""
+        self._engine.close()
+
+    @cached_property
+    def configuration(self) -> meta.Configuration:
+        """The profile and the limits that the store was created with."""
+        return self._engine.view(meta.read_configuration)
+
+    def prepare(self, record: str | bytes | dict[str, Json]) -> Prepared:
+        """The record in canonical form with its digests, by the profile and limits of the store."""
+        from pithstore.record import prepare
+
+        return prepare(record, self.configuration.profile, self.configuration.limits)
+
+    def put(self, record: str | bytes | dict[str, Json], *, observed_at: datetime | None = None) -> PutResult:
+        """What became of the record; it is durable.  InvalidRecord where it is refused, and nothing is stored.
+
+        `observed_at` is when the caller saw the record (an aware datetime); None is now.
+        """
+        from pithstore.ingest import Arrival
+
+        return self.put_batch([Arrival(self.prepare(record), observed_at)])[0]
+
+    def put_many(
+        self, records: Iterable[str | bytes | dict[str, Json]], *, observed_at: datetime | None = None
+    ) -> PutSummary:
+        """What became of the records, put in order in batches of bounded memory, one transaction each.
+
+        Stops at the first record that is refused: InvalidRecord says which one; those before it are stored.
+        """
+        from pithstore.bulk import batches
+
+        summary = PutSummary()
+        for batch in batches(self._arrivals(records, observed_at)):
+            for result in self.put_batch(batch.arrivals):
+                summary = summary.plus(result)
+        return summary
+
+    def _arrivals(
+        self, records: Iterable[str | bytes | dict[str, Json]], observed_at: datetime | None
+    ) -> Iterator[Arrival]:
+        from pithstore.ingest import Arrival
+
+        for position, record in enumerate(records, 1):
+            try:
+                yield Arrival(self.prepare(record), observed_at)
+            except InvalidRecord as error:
+                raise error.of(f"record {position}") from None
+
+    def put_batch(
+        self, arrivals: Sequence[Arrival], files: Sequence[tuple[FileId, FileProgress]] = ()
+    ) -> list[PutResult]:
+        """What became of each arrival, in one transaction that also notes how far these files have come."""
+        from pithstore.files import write_progress
+        from pithstore.ingest import Stored, store
+
+        now = datetime.now(UTC)
+
+        def write(update: Update) -> Stored:
+            stored = store(update, arrivals, now, end)
+            write_progress(update, files)
+            return stored
+
+        with self._writing:
+            end, self._end = self._end, None  # a writer that failed, who knows where, starts a tail of its own
+            stored = self._engine.update(write)
+            self._end = stored.end
+        return stored.results
+
+    def file_progress(self, file: FileId) -> FileProgress | None:
+        """How far a file has been put; None where nothing is known of it."""
+        from pithstore.files import read_progress
+
+        return self._engine.view(partial(read_progress, file=file))
+
+    def version(self, ref: Ref | Source | str) -> Version:
+        """The version that a reference means; NotFound or Ambiguous where it means none or several."""
+        return self._engine.view(partial(resolve, ref=_read(ref)))
+
+    def get(self, ref: Ref | Source | str) -> Json:
+        """The record that a reference means, or with `#` the value inside it, verified."""
+        value: Json = json.loads(self.get_bytes(ref))
+        return value
+
+    def get_bytes(self, ref: Ref | Source | str) -> bytes:
+        """The canonical bytes of what `get` returns; of a whole record their SHA-256 is its snapshot hash."""
+        return self._engine.view(partial(_get_bytes, ref=_read(ref)))
+
+    def manifest(self, ref: Ref | Source | str) -> Manifest:
+        """The sections of the version that a reference means, with their digests and sizes."""
+        return self._engine.view(lambda view: records.read_manifest(view, resolve(view, _read(ref))))
+
+    def blob(self, digest: Digest) -> bytes:
+        """The bytes with that SHA-256: the canonical form of a section."""
+        return self._engine.view(partial(records.read_blob, digest=digest))
+
+    def history(self, source: Ref | Source | str) -> Iterator[Version]:
+        """The versions of a source, oldest first; NotFound for a source that the store does not know."""
+        wanted = self._known(source)
+        after: int | None = None
+        while page := self._engine.view(partial(versions.page, source=wanted, after=after, limit=_PAGE)):
+            yield from page
+            after = page[-1].number
+
+    def log(self, source: Ref | Source | str, *, newest_first: bool = False) -> Iterator[LogEntry]:
+        """The versions of a source, each with the sections that changed in it."""
+        from pithstore.log import log_page
+
+        wanted = self._known(source)
+        after: int | None = None
+        read = partial(log_page, source=wanted, limit=_PAGE, reverse=newest_first)
+        while page := self._engine.view(partial(read, after=after)):
+            yield from page
+            after = page[-1].version.number
+
+    def _known(self, source: Ref | Source | str) -> Source:
+        ref = _read(source)
+        if ref.selector is not None or ref.pointer:
+            raise UsageError(f"{ref} means one version; a history is of a source: {ref.source}")
+        self.version(ref)
+        return ref.source
+
+    def sources(self) -> Iterator[Source]:
+        """The sources in order of kind, then id."""
+        after: Source | None = None
+        while page := self._engine.view(partial(sources.page, after=after, limit=_PAGE)):
+            yield from page
+            after = page[-1]
+
+    def diff(self, before: Ref | Source | str, after: Ref | Source | str) -> list[Change]:
+        """What leads from one version to the other: RFC 6902 operations on the whole record, by section.
+
+        Sections with equal digests are not read.
+        """
+        from pithstore.compare import compare
+
+        return self._engine.view(partial(compare, before=_read(before), after=_read(after)))
+
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
+        """What reading everything again has shown; `progress` is told (entries done, entries in all)."""
+        from pithstore.verify import verify
+
+        return verify(self._engine, self.configuration, progress)
+
+    def stat(self) -> Stat:
+        """How much the store holds."""
+        from pithstore.stat import stat
+
+        return stat(self._engine)
+
+
+def _read(ref: Ref | Source | str) -> Ref:
+    if isinstance(ref, Ref):
+        return ref
+    return Ref(ref) if isinstance(ref, Source) else read_ref(ref)
+
+
+def _get_bytes(view: View, ref: Ref) -> bytes:
+    version = resolve(view, ref)
+    if not ref.pointer:
+        return records.read_record(view, version)
+    section, *tokens = ref.pointer
+    body = records.read_section(view, version, section)
+    if not tokens:
+        return body
+    try:
+        return canonical(follow(json.loads(body), tokens))
+    except NotFound:
+        raise NotFound(f"{ref} leads nowhere: there is no such value in section {section!r}") from None

@@ -1,0 +1,81 @@
+"""How blobs become values of the tail, and values blobs again.  Pure.
+
+A writer's tail is one stream of bytes, cut into values.  A frame in it is the length of a blob, then the blob.
+Every value starts with where in it the first frame starts, so that a reader who lost the index, or a value, finds
+the next frame.  A full value is n pages of LMDB less their header: none is rounded up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import attrs
+
+from pithstore.codec import Place, write_number
+from pithstore.engine import Item
+from pithstore.keys import TAIL, tail_key
+from pithstore.seal import SEAL_BYTES, seal
+
+VALUE_BYTES = 16 * 4096 - 24
+FIRST_FRAME_BYTES = 2
+STREAM_BYTES = VALUE_BYTES - FIRST_FRAME_BYTES - SEAL_BYTES
+"""How much of the stream one value holds."""
+_NO_FRAME = 0xFFFF
+
+
+@attrs.frozen
+class TailEnd:
+    """Where a writer goes on: its number, and the next sequence number of its values."""
+
+    writer: int
+    sequence: int
+
+
+@attrs.frozen
+class Slice:
+    """A part of a blob: where it lies in the stream bytes of one value."""
+
+    key: bytes
+    start: int
+    stop: int
+
+
+def slices(place: Place) -> Iterator[Slice]:
+    """The parts of a blob in order; a value that it runs out of is full."""
+    sequence, start, left = place.sequence, place.offset, place.length
+    while left > 0:
+        stop = min(start + left, STREAM_BYTES)
+        if stop > start:
+            yield Slice(tail_key(place.writer, sequence), start, stop)
+        left -= stop - start
+        sequence, start = sequence + 1, 0
+
+
+def stream_of(value: bytes) -> bytes:
+    """The part of the stream that a value holds."""
+    return value[FIRST_FRAME_BYTES:-SEAL_BYTES]
+
+
+def write_tail(end: TailEnd, bodies: Iterable[bytes]) -> tuple[list[Place], list[Item], TailEnd]:
+    """Where each blob will lie, the sealed values that hold them, and where the writer goes on."""
+    places: list[Place] = []
+    stream = bytearray()
+    starts: list[int] = []
+    for body in bodies:
+        starts.append(len(stream))
+        stream += write_number(len(body))
+        value, offset = divmod(len(stream), STREAM_BYTES)
+        places.append(Place(end.writer, end.sequence + value, offset, len(body)))
+        stream += body
+    values = list(_cut(end, bytes(stream), starts))
+    return places, values, attrs.evolve(end, sequence=end.sequence + len(values))
+
+
+def _cut(end: TailEnd, stream: bytes, starts: list[int]) -> Iterator[Item]:
+    firsts: dict[int, int] = {}
+    for start in starts:
+        firsts.setdefault(start // STREAM_BYTES, start % STREAM_BYTES)
+    for i in range(-(-len(stream) // STREAM_BYTES)):
+        key = tail_key(end.writer, end.sequence + i)
+        first = firsts.get(i, _NO_FRAME).to_bytes(FIRST_FRAME_BYTES, "big")
+        yield key, seal(TAIL, key, first + stream[i * STREAM_BYTES : (i + 1) * STREAM_BYTES])

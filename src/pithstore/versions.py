@@ -1,0 +1,162 @@
+"""The versioned index: what each source said, by number, by builder and by time.
+
+All of it lies in one space, side by side for each source: its head, its versions by number, its lines, and the
+times of each line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from pithstore.codec import (
+    Head,
+    LineHead,
+    decode_head,
+    decode_line_head,
+    decode_version,
+    encode_head,
+    encode_line_head,
+    encode_version,
+)
+from pithstore.engine import Item, Update, View
+from pithstore.errors import Damaged
+from pithstore.keys import (
+    MAX_NUMBER,
+    VERSIONS,
+    head_key,
+    line_key,
+    lines_prefix,
+    read_time_key,
+    time_key,
+    times_prefix,
+    version_key,
+    versions_prefix,
+)
+from pithstore.model import Line, Source, Version
+from pithstore.seal import seal, unseal
+
+
+def read_version(source: Source, item: Item) -> Version:
+    """The version that an item of the index holds; Damaged names the source and the number."""
+    key, value = item
+    number = int.from_bytes(key[-4:], "big")
+    try:
+        return decode_version(source, number, unseal(VERSIONS, key, value))
+    except Damaged as error:
+        raise Damaged(f"{source} version {number}: its index entry is damaged ({error}); run verify") from None
+
+
+def heads(view: View, sources: Sequence[Source]) -> list[Head | None]:
+    """The head of each source; None for a source that has no version yet."""
+    keys = [head_key(source) for source in sources]
+    found = zip(sources, keys, view.get_many(VERSIONS, keys), strict=True)
+    return [None if value is None else _read_head(source, key, value) for source, key, value in found]
+
+
+def _read_head(source: Source, key: bytes, value: bytes) -> Head:
+    try:
+        return decode_head(unseal(VERSIONS, key, value))
+    except Damaged as error:
+        raise Damaged(f"{source}: its head is damaged ({error}); run verify") from None
+
+
+def line_heads(view: View, lines: Sequence[Line]) -> list[LineHead | None]:
+    """The head of each line; None for a line that has no version."""
+    keys = [line_key(line) for line in lines]
+    found = zip(lines, keys, view.get_many(VERSIONS, keys), strict=True)
+    return [None if value is None else read_line_head(line.source, (key, value)) for line, key, value in found]
+
+
+def read_line_head(source: Source, item: Item) -> LineHead:
+    """The line head that an item of the index holds; Damaged names the source."""
+    key, value = item
+    try:
+        return decode_line_head(unseal(VERSIONS, key, value))
+    except Damaged as error:
+        raise Damaged(f"{source}: the head of one of its lines is damaged ({error}); run verify") from None
+
+
+def get_many(view: View, wanted: Sequence[tuple[Source, int]]) -> list[Version | None]:
+    """The versions with these sources and numbers; None where there is none."""
+    keys = [version_key(source, number) for source, number in wanted]
+    found = zip(wanted, keys, view.get_many(VERSIONS, keys), strict=True)
+    return [None if value is None else read_version(source, (key, value)) for (source, _), key, value in found]
+
+
+def need_many(view: View, wanted: Sequence[tuple[Source, int]]) -> list[Version]:
+    """The versions that other entries name; Damaged where one of them is not there."""
+    found = get_many(view, wanted)
+    for (source, number), version in zip(wanted, found, strict=True):
+        if version is None:
+            raise Damaged(f"{source} version {number}: its index entry is missing; run verify")
+    return [version for version in found if version is not None]
+
+
+def page(
+    view: View, source: Source, *, after: int | None = None, limit: int, reverse: bool = False
+) -> list[Version]:
+    """Versions of a source by number, upwards or downwards from beyond `after`."""
+    items = view.scan(
+        VERSIONS,
+        prefix=versions_prefix(source),
+        after=None if after is None else version_key(source, after),
+        limit=limit,
+        reverse=reverse,
+    )
+    return [read_version(source, item) for item in items]
+
+
+def lines(view: View, source: Source) -> Iterator[Line]:
+    """The lines of a source, by builder."""
+    prefix, after = lines_prefix(source), None
+    while items := view.scan(VERSIONS, prefix=prefix, after=after, limit=256):
+        for item in items:
+            yield Line(source, read_line_head(source, item).builder_version)
+        after = items[-1][0]
+
+
+def line_as_of(view: View, line: Line, moment: datetime) -> tuple[datetime, int] | None:
+    """The greatest (observed_at, number) of a line with observed_at ≤ moment; None where it was later."""
+    end = time_key(line, moment, MAX_NUMBER)
+    items = view.scan(VERSIONS, prefix=times_prefix(line), after=end, limit=1, reverse=True)
+    return _read_time(line, items[0]) if items else None
+
+
+def line_at(view: View, line: Line, moment: datetime) -> list[int]:
+    """The numbers of the versions of a line that were observed at exactly that moment."""
+    first = time_key(line, moment, 0)
+    items = view.scan(VERSIONS, prefix=first[:-4], after=first, limit=MAX_NUMBER)
+    return [_read_time(line, item)[1] for item in items]
+
+
+def _read_time(line: Line, item: Item) -> tuple[datetime, int]:
+    key, value = item
+    try:
+        unseal(VERSIONS, key, value)
+        return read_time_key(key)
+    except (Damaged, OverflowError) as error:
+        raise Damaged(f"{line.source}: one of its times is damaged ({error}); run verify") from None
+
+
+def as_of(view: View, source: Source, moment: datetime) -> Version | None:
+    """The version with the greatest (observed_at, number) with observed_at ≤ moment, over all builders."""
+    found = [found for line in lines(view, source) if (found := line_as_of(view, line, moment)) is not None]
+    return need_many(view, [(source, max(found)[1])])[0] if found else None
+
+
+def write_many(update: Update, new: Iterable[Version], lines: Iterable[tuple[Line, LineHead]]) -> None:
+    """Write the versions with their times, the heads of their sources, and the heads of these lines.
+
+    The versions of a source come by rising number.
+    """
+    items: dict[bytes, bytes] = {}
+    for version in new:
+        line = Line(version.source, version.builder_version)
+        head = Head(version.number, version.recorded_at)
+        items[version_key(version.source, version.number)] = encode_version(version)
+        items[time_key(line, version.observed_at, version.number)] = b""
+        items[head_key(version.source)] = encode_head(head)
+    for line, line_head in lines:
+        items[line_key(line)] = encode_line_head(line_head)
+    update.put_many(VERSIONS, sorted((key, seal(VERSIONS, key, payload)) for key, payload in items.items()))
