@@ -67,11 +67,16 @@ class Totals:
 
 @attrs.frozen
 class FileProgress:
-    """How far a file was put: the records and bytes of its text that are durable, and whether that is all."""
+    """How far a file was put: what is durable of it, in records, lines and bytes of its text.
 
-    records: int
-    text_bytes: int
-    complete: bool
+    `refused` of the records were not accepted; `complete` says that nothing of the file is left.
+    """
+
+    records: int = 0
+    refused: int = 0
+    lines: int = 0
+    text_bytes: int = 0
+    complete: bool = False
 
 
 def write_number(number: int) -> bytes:
@@ -270,13 +275,13 @@ def decode_totals(data: bytes) -> Totals:
 
 
 def encode_file_progress(progress: FileProgress) -> bytes:
-    """Records, bytes and the completeness."""
-    return b"".join(map(write_number, (progress.records, progress.text_bytes, int(progress.complete))))
+    """The counts in order, then 1 for a complete file."""
+    return b"".join(write_number(int(field)) for field in attrs.astuple(progress))
 
 
 def decode_file_progress(data: bytes) -> FileProgress:
     """The progress that `encode_file_progress` wrote."""
     reader = Reader(data)
-    progress = FileProgress(reader.number(), reader.number(), bool(reader.number()))
+    records, refused, lines, text_bytes, complete = [reader.number() for _ in attrs.fields(FileProgress)]
     reader.end()
-    return progress
+    return FileProgress(records, refused, lines, text_bytes, bool(complete))

@@ -43,7 +43,7 @@ class _Stop(Exception):
 
 
 def first_fault(data: bytes, limits: Limits) -> Fault | None:
-    """The first place of a text that keeps it from being a record; None for a text that is one."""
+    """The first place of a text that keeps it from being a JSON value by our rules; None for one that is."""
     fault = _encoding_fault(data, limits)
     if fault is not None:
         return fault
@@ -106,16 +106,12 @@ class _Reader:
         self.skip_space()
         if self.at == len(self.text):
             raise _Stop(Reason.EMPTY, "no JSON value", self.at)
-        first, start = self.text[self.at], self.at
         self.value()
         while self.open:
             self.member()
         self.skip_space()
         if self.at < len(self.text):
             raise self.syntax("more text after the value")
-        if first != "{":
-            advice = "; put an array of records as JSON Lines, one record a line" if first == "[" else ""
-            raise _Stop(Reason.NOT_AN_OBJECT, f"a record is a JSON object{advice}", start)
 
     def skip_space(self) -> None:
         match = _SPACE.match(self.text, self.at)

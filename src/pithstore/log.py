@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import attrs
 
 from pithstore import manifests, versions
@@ -18,20 +20,18 @@ class LogEntry:
     changed: tuple[str, ...] | None
 
 
-def log_page(view: View, source: Source, *, after: int | None, limit: int, reverse: bool) -> list[LogEntry]:
-    """Entries of a source by number, upwards or downwards from beyond `after`."""
-    page = versions.page(view, source, after=after, limit=limit, reverse=reverse)
+def log_page(view: View, source: Source, *, after: int | None, limit: int) -> list[LogEntry]:
+    """Entries of a source by rising number, from beyond `after`."""
+    page = versions.page(view, source, after=after, limit=limit)
     if not page:
         return []
-    first = min(page[0].number, page[-1].number)
-    before = versions.page(view, source, after=first, limit=1, reverse=True)
-    rising = before + sorted(page, key=lambda version: version.number)
-    recipes = manifests.get_many(view, [version.snapshot for version in rising])
-    entries = [
-        LogEntry(rising[i], None if i == 0 else changed_sections(recipes[i - 1], recipes[i]))
-        for i in range(len(before), len(rising))
+    before = versions.page(view, source, after=page[0].number, limit=1, reverse=True)
+    recipes = manifests.get_many(view, [version.snapshot for version in (*before, *page)])
+    changed = [changed_sections(old, new) for old, new in pairwise(recipes)]
+    return [
+        LogEntry(version, names)
+        for version, names in zip(page, changed if before else [None, *changed], strict=True)
     ]
-    return entries[::-1] if reverse else entries
 
 
 def changed_sections(before: Manifest | None, after: Manifest | None) -> tuple[str, ...]:

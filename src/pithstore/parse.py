@@ -39,16 +39,24 @@ def parse(text: str | bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, Json]
     Integers are exact; a number with a fraction or an exponent is its IEEE 754 double.  InvalidRecord says the
     rule, the line, the byte offset and the JSON Pointer of the first place that breaks a rule.
     """
+    value = parse_value(text, limits)
+    if not isinstance(value, dict):
+        data = _utf_8(text)
+        start = len(data) - len(data.lstrip())
+        advice = "; put an array of records as JSON Lines, one record a line" if isinstance(value, list) else ""
+        raise refuse_text(Reason.NOT_AN_OBJECT, f"a record is a JSON object{advice}", data, start, "")
+    return value
+
+
+def parse_value(text: str | bytes, limits: Limits = DEFAULT_LIMITS) -> Json:
+    """Any JSON value that the text holds, by the same rules."""
     data = _utf_8(text)
     try:
-        value = _decode(data, limits, _DECODER)
+        return _decode(data, limits, _DECODER)
     except (_Refused, ValueError) as error:
         _explain(data, limits, error)
     except RecursionError:
         raise _no_room(data) from None
-    if not isinstance(value, dict):
-        _explain(data, limits, _Refused())
-    return value
 
 
 def count_rounded(text: str | bytes, limits: Limits = DEFAULT_LIMITS) -> int:

@@ -54,6 +54,8 @@ def open(  # noqa: A001 - read as pithstore.open
     """
     from pithstore.engine.lmdb import LmdbEngine
 
+    if "://" in os.fspath(path):
+        raise UsageError(f"there is no engine for {os.fspath(path)!r}; give the path of a directory")
     if create and readonly:
         raise UsageError("a store cannot be created read-only; open it with one of create and readonly")
     wanted = _wanted(profile, limits)
@@ -209,14 +211,13 @@ class Store:
             yield from page
             after = page[-1].number
 
-    def log(self, source: Ref | Source | str, *, newest_first: bool = False) -> Iterator[LogEntry]:
-        """The versions of a source, each with the sections that changed in it."""
+    def log(self, source: Ref | Source | str) -> Iterator[LogEntry]:
+        """The versions of a source, oldest first, each with the sections that changed in it."""
         from pithstore.log import log_page
 
         wanted = self._known(source)
         after: int | None = None
-        read = partial(log_page, source=wanted, limit=_PAGE, reverse=newest_first)
-        while page := self._engine.view(partial(read, after=after)):
+        while page := self._engine.view(partial(log_page, source=wanted, after=after, limit=_PAGE)):
             yield from page
             after = page[-1].version.number
 

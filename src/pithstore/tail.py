@@ -16,7 +16,7 @@ from pithstore.engine import Item
 from pithstore.keys import TAIL, tail_key
 from pithstore.seal import SEAL_BYTES, seal
 
-VALUE_BYTES = 16 * 4096 - 24
+VALUE_BYTES = 4 * 4096 - 24
 FIRST_FRAME_BYTES = 2
 STREAM_BYTES = VALUE_BYTES - FIRST_FRAME_BYTES - SEAL_BYTES
 """How much of the stream one value holds."""
