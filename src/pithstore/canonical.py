@@ -52,7 +52,11 @@ DEFAULT_LIMITS = Limits()
 
 def canonical(value: Json) -> bytes:
     """The canonical bytes of a value that `parse` gave or `check_value` passed."""
-    return _encode(value).encode()
+    try:
+        return _encode(value).encode()
+    except RecursionError:  # the encoder takes a frame of the interpreter for each level of nesting
+        why = "no room left on the call stack to write the nesting; call from a shallower place"
+        raise refuse_value(Reason.TOO_DEEP, why, "") from None
 
 
 def canonical_sections(record: dict[str, Json]) -> list[tuple[str, bytes]]:

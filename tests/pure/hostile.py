@@ -71,6 +71,7 @@ DUPLICATE_KEYS: dict[str, str] = {
     "duplicate key, escaped first": r'{"\u0061":1,¶"a":2}',
     "duplicate key, hexadecimal in two cases": r'{"\u00e9":1,¶"\u00E9":2}',
     "duplicate key, astral raw and escaped": r'{"𐀀":1,¶"\ud800\udc00":2}',
+    "duplicate key, emoji raw and escaped": r'{"😀":1,¶"\ud83d\ude00":2}',
     "duplicate key, short and long escape": r'{"\n":1,¶"\u000a":2}',
     "duplicate key, solidus escaped": r'{"/":1,¶"\/":2}',
     "duplicate key, empty": '{"":1,¶"":2}',

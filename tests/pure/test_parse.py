@@ -162,6 +162,17 @@ def test_an_interpreter_that_reads_shorter_integers_refuses_with_its_own_words()
     assert caught.value.reason == Reason.SYNTAX
 
 
+def test_an_interpreter_that_reads_longer_integers_refuses_all_the_same() -> None:
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        for digits in ("1" * 4301, "-" + "1" * 4301):
+            assert refused_for(f'{{"a":{digits}}}') == Reason.INTEGER_TOO_LONG
+        assert parse('{"a":' + "9" * 4300 + "}") == {"a": 10**4300 - 1}
+    finally:
+        sys.set_int_max_str_digits(before)
+
+
 def test_no_room_on_the_call_stack_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     class Shallow(json.JSONDecoder):
         def decode(self, s: str, _w: object = None) -> object:

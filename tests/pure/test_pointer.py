@@ -6,7 +6,7 @@ import json
 
 import jsonpointer
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from pithstore.errors import NotFound, UsageError
 from pithstore.pointer import Json, follow, list_position, read_pointer, write_pointer
@@ -43,6 +43,7 @@ def test_the_examples_of_the_standard(pointer: str, value: Json) -> None:
 
 
 @given(pointers())
+@example(("~1", "~01", "/0", "~0~1/"))
 def test_the_tokens_of_a_pointer_read_back(tokens: tuple[str, ...]) -> None:
     text = write_pointer(tokens)
     assert read_pointer(text) == tokens

@@ -1,0 +1,83 @@
+"""What every command has: which store, and JSON or text; before the command's name or after it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from pithstore.errors import NoStore
+
+if TYPE_CHECKING:
+    from pithstore.store import Store
+
+_STORE, _JSON = "pithstore.store", "pithstore.json"
+_NEAREST = ".pithstore"
+
+Decorated = TypeVar("Decorated", bound="Callable[..., object] | click.Command")
+
+
+def _keep(key: str) -> Callable[[click.Context, click.Parameter, object], None]:
+    def keep(ctx: click.Context, _: click.Parameter, value: object) -> None:
+        if value:
+            ctx.meta[key] = value
+
+    return keep
+
+
+def shared_options(command: Decorated) -> Decorated:
+    """Give a command --store and --json."""
+    store = click.option(
+        "--store",
+        metavar="PATH",
+        expose_value=False,
+        callback=_keep(_STORE),
+        help="The store; else $PITHSTORE, else the nearest .pithstore.",
+    )
+    as_json = click.option(
+        "--json", is_flag=True, expose_value=False, callback=_keep(_JSON), help="Print JSON, for programs."
+    )
+    return store(as_json(command))
+
+
+def wants_json() -> bool:
+    """Whether --json was given."""
+    return bool(click.get_current_context().meta.get(_JSON))
+
+
+def named_store() -> str | None:
+    """The store that --store or $PITHSTORE names."""
+    given = click.get_current_context().meta.get(_STORE)
+    return str(given) if given else os.environ.get("PITHSTORE") or None
+
+
+def given_store() -> str | None:
+    """The store that --store names."""
+    given = click.get_current_context().meta.get(_STORE)
+    return str(given) if given else None
+
+
+def new_store() -> str:
+    """Where `init` creates a store."""
+    return named_store() or _NEAREST
+
+
+def open_store(*, readonly: bool = True) -> Store:
+    """The store that the command is about, open."""
+    from pithstore.store import open as open_path
+
+    return open_path(named_store() or _nearest(), readonly=readonly)
+
+
+def _nearest() -> str:
+    here = Path.cwd()
+    for directory in (here, *here.parents):
+        if (directory / _NEAREST).is_dir():
+            return str(directory / _NEAREST)
+    raise NoStore(
+        f"no store is named and there is no {_NEAREST} here or above; give --store PATH or set PITHSTORE, or "
+        "create one with 'pithstore init'"
+    )

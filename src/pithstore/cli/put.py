@@ -1,0 +1,118 @@
+"""`pithstore put`: store records from files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from pithstore.cli import options
+from pithstore.cli.output import print_json, print_line, progress_bar, say
+from pithstore.cli.refused import say_refused
+from pithstore.errors import EXIT_DONE, EXIT_PARTLY, InvalidRecord, UsageError
+from pithstore.times import read_time
+
+if TYPE_CHECKING:
+    from pithstore.put_files import FilePut, ObservedAt
+
+
+@click.command("put", short_help="Store records from files.")
+@options.shared_options
+@click.argument("files", nargs=-1, required=True, metavar="FILE|DIR|-...")
+@click.option("--at", "at", metavar="TIME", help="When the records were observed; now if not given.")
+@click.option("--at-pointer", metavar="POINTER", help="Where each record says when it was observed.")
+@click.option(
+    "--on-error",
+    type=click.Choice(["skip", "stop"]),
+    default="skip",
+    show_default=True,
+    help="What to do behind a record that is refused.",
+)
+@click.option("--again", is_flag=True, help="Put files that were put before once more.")
+def command(files: tuple[str, ...], at: str | None, at_pointer: str | None, on_error: str, again: bool) -> int:
+    """Store the records in files of JSON or JSON Lines, plain, .gz or .zst; told apart by their content.
+
+    A directory is walked in byte order of its paths.  A file is put once: put again, it is skipped, and one that
+    was interrupted goes on where it stopped.  Exit 3 if some records were refused, 6 if all were.
+
+    JSON, one object: "records" (the sum of the next three), "versions", "unchanged", "refused", "sections",
+    "new_sections".
+    """
+    from pithstore.put_files import FilePut, Listener
+
+    observed_at = _observed_at(at, at_pointer)
+    paths = list(_walk(files))
+    with options.open_store(readonly=False) as store, progress_bar("put", _bytes(paths)) as advance:
+        work = FilePut(
+            store, observed_at, Listener(say_refused, say, advance), again=again, stop=on_error == "stop"
+        )
+        _put(work, paths)
+    _print_summary(work)
+    return _exit_code(work)
+
+
+def _put(work: FilePut, paths: Iterable[str]) -> None:
+    try:
+        for path in paths:
+            work.put(path)
+            if work.stopped:
+                say("stopped at the first record that was refused; what came before it is stored")
+                break
+    finally:
+        work.flush()
+
+
+def _observed_at(at: str | None, pointer: str | None) -> ObservedAt:
+    from pithstore.pointer import read_pointer
+    from pithstore.put_files import ObservedAt
+
+    if at is not None and pointer is not None:
+        raise UsageError("--at and --at-pointer both say when the records were observed; give one of them")
+    if pointer is not None and not read_pointer(pointer):
+        raise UsageError("--at-pointer needs a JSON Pointer to a value in the record, as in /observed")
+    return ObservedAt(None if at is None else read_time(at), pointer)
+
+
+def _walk(names: Iterable[str]) -> Iterator[str]:
+    """The files, with directories replaced by the files below them in byte order of their paths."""
+    for name in names:
+        if name == "-" or not os.path.isdir(name):
+            yield name
+            continue
+        below = [
+            os.path.join(directory, file)
+            for directory, _, names_there in os.walk(name, onerror=_cannot_walk)
+            for file in names_there
+            if not os.path.islink(path := os.path.join(directory, file)) and os.path.isfile(path)
+        ]
+        yield from sorted(below, key=os.fsencode)
+
+
+def _cannot_walk(error: OSError) -> None:
+    raise UsageError(f"{error.filename} cannot be read: {error.strerror}")
+
+
+def _bytes(paths: Iterable[str]) -> int:
+    return sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
+
+
+def _print_summary(work: FilePut) -> None:
+    summary = work.summary
+    if options.wants_json():
+        names = ("records", "versions", "unchanged", "refused", "sections", "new_sections")
+        print_json({name: getattr(summary, name) for name in names})
+        return
+    print_line(
+        f"{summary.records:,} records: {summary.versions:,} new versions, {summary.unchanged:,} unchanged, "
+        f"{summary.refused:,} refused; {summary.new_sections:,} of {summary.sections:,} sections were new"
+    )
+
+
+def _exit_code(work: FilePut) -> int:
+    summary = work.summary
+    if not summary.refused:
+        return EXIT_DONE
+    accepted = summary.versions + summary.unchanged + work.accepted_before
+    return EXIT_PARTLY if accepted else InvalidRecord.exit_code
