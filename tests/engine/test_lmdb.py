@@ -32,7 +32,7 @@ from pithstore.engine import Item, Update, View
 from pithstore.engine.generations import WRITE_LOCK, move_current
 from pithstore.engine.lmdb import LmdbEngine
 from pithstore.engine.write_lock import WriteLock
-from pithstore.errors import Damaged, NoStore, PithstoreError, StorageFailed, StoreBusy, UsageError
+from pithstore.errors import Damaged, NoStore, PithstoreError, StorageFailed, StoreBusy, StoreExists, UsageError
 from pithstore.testing.contract import (
     SPACES,
     bump,
@@ -813,9 +813,11 @@ def test_create_where_something_is(at_rest: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").write_text("mine")
     LmdbEngine.create(tmp_path / "empty", SPACES).close()
-    for path in (at_rest, tmp_path / "empty", tmp_path / "other"):
-        with refused(UsageError, path):
+    for path in (at_rest, tmp_path / "empty"):
+        with refused(StoreExists, path):
             LmdbEngine.create(path, SPACES)
+    with refused(UsageError, tmp_path / "other"):
+        LmdbEngine.create(tmp_path / "other", SPACES)
     for path in (tmp_path / "other" / "file", tmp_path / "other" / "file" / "below"):
         with refused(PithstoreError, path):
             LmdbEngine.create(path, SPACES)
@@ -842,7 +844,7 @@ def test_create_whole_or_not_at_all(directory: Path) -> None:
 def create_and_bump(directory: Path) -> None:
     try:
         engine = LmdbEngine.create(directory, SPACES, bump)
-    except UsageError:
+    except StoreExists:
         engine = LmdbEngine.open(directory, SPACES)
     with closing(engine):
         engine.update(bump)

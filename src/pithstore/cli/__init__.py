@@ -76,7 +76,7 @@ def _run() -> int:
         _say(str(error))
         return error.exit_code
     except click.ClickException as error:
-        _say(f"{error.format_message()}; see '{_command_path(error)} --help'")
+        _say(f"{error.format_message().rstrip('.')}; see '{_command_path(error)} --help'")
         return EXIT_USAGE
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted; what was acknowledged stays")

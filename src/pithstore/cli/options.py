@@ -69,7 +69,12 @@ def open_store(*, readonly: bool = True) -> Store:
     """The store that the command is about, open."""
     from pithstore.store import open as open_path
 
-    return open_path(named_store() or _nearest(), readonly=readonly)
+    return open_path(store_path(), readonly=readonly)
+
+
+def store_path() -> str:
+    """Where the store lies that the command is about."""
+    return named_store() or _nearest()
 
 
 def _nearest() -> str:

@@ -81,13 +81,22 @@ def _walk(names: Iterable[str]) -> Iterator[str]:
         if name == "-" or not os.path.isdir(name):
             yield name
             continue
-        below = [
-            os.path.join(directory, file)
-            for directory, _, names_there in os.walk(name, onerror=_cannot_walk)
-            for file in names_there
-            if not os.path.islink(path := os.path.join(directory, file)) and os.path.isfile(path)
-        ]
-        yield from sorted(below, key=os.fsencode)
+        yield from sorted(_below(name), key=os.fsencode)
+
+
+def _below(directory: str) -> Iterator[str]:
+    store = options.store_path()
+    for here, directories, files in os.walk(directory, onerror=_cannot_walk):
+        directories[:] = [name for name in directories if not _is_store(os.path.join(here, name), store)]
+        for name in files:
+            path = os.path.join(here, name)
+            if os.path.isfile(path) and not os.path.islink(path):
+                yield path
+
+
+def _is_store(directory: str, store: str) -> bool:
+    """Whether the directory is the store that the records go into."""
+    return os.path.exists(store) and os.path.samefile(directory, store)
 
 
 def _cannot_walk(error: OSError) -> None:

@@ -408,8 +408,14 @@ class EngineContract:
 
     def test_threads(self, engine: Engine) -> None:
         """Updates come one after the other: none is lost, none seen by halves, and each sees those before it."""
+
+        def fn(tx: Update) -> int:
+            count(tx)
+            time.sleep(0.0001)  # so that another thread runs between reading and writing
+            return bump(tx)
+
         with ThreadPoolExecutor(6) as pool:
-            writers = [pool.submit(lambda: [engine.update(bump) for _ in range(50)]) for _ in range(4)]
+            writers = [pool.submit(lambda: [engine.update(fn) for _ in range(50)]) for _ in range(4)]
             readers = [pool.submit(_watch, engine, 200) for _ in range(2)]
             numbers = [number for writer in writers for number in writer.result(_PROCESS_SECONDS)]
             for reader in readers:

@@ -1,0 +1,51 @@
+# The two commands that matter: make demo, make test.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install demo test check fuzz torture bench clean
+
+help:
+	@echo "make demo     install into .venv and show what pithstore does, on real records"
+	@echo "make test     everything that CI checks"
+	@echo "make check    the fast half: lint, format, types, import contracts"
+	@echo "make install  .venv with pithstore and all that its tests need"
+	@echo "make bench    the benchmarks (minutes)"
+	@echo "make fuzz     the laws of the pure layers, 100 times longer"
+	@echo "make torture  kill -9 and growth, long"
+	@echo "make clean    take away what the above made"
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+install: $(VENV)/installed
+
+demo: install
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+check: install
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-cache
+
+test: check
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest tests/pure
+	$(BIN)/python -m coverage report
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/pure
+
+fuzz: install
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/pure --timeout 0
+
+torture: install
+	PITHSTORE_LONG=1 $(BIN)/python -m pytest tests/engine tests/store --timeout 0 -m process
+
+bench: install
+	$(BIN)/python benchmarks/startup.py
+
+clean:
+	rm -rf $(VENV) .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache build dist src/*.egg-info
