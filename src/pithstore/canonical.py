@@ -41,10 +41,19 @@ def _only_downwards(_: object, attribute: attrs.Attribute[int], value: int) -> N
 
 @attrs.frozen
 class Limits:
-    """How large (bytes, of the text and of the canonical form) and how deep a record may be."""
+    """How large (bytes, of the text and of the canonical form) and how deep a record may be.
+
+    An array or object takes two bytes of text and up to 232 of memory, so their number is limited too, to one for
+    each 8 bytes of `record_bytes`: what a hostile text makes us hold stays below 40 times the limit.
+    """
 
     record_bytes: int = attrs.field(default=MAX_RECORD_BYTES, validator=_positive)
     nesting: int = attrs.field(default=MAX_NESTING, validator=[_positive, _only_downwards])
+
+    @property
+    def containers(self) -> int:
+        """How many arrays and objects a record may hold."""
+        return max(1000, self.record_bytes // 8)
 
 
 DEFAULT_LIMITS = Limits()
@@ -54,9 +63,13 @@ def canonical(value: Json) -> bytes:
     """The canonical bytes of a value that `parse` gave or `check_value` passed."""
     try:
         return _encode(value).encode()
+    except UnicodeEncodeError:
+        raise  # a lone surrogate: `parse` asks for this, `check_value` has looked before
     except RecursionError:  # the encoder takes a frame of the interpreter for each level of nesting
         why = "no room left on the call stack to write the nesting; call from a shallower place"
         raise refuse_value(Reason.TOO_DEEP, why, "") from None
+    except ValueError as error:  # sys.set_int_max_str_digits below the 4,300 that the form allows
+        raise refuse_value(Reason.INTEGER_TOO_LONG, f"this Python does not write it: {error}", "") from None
 
 
 def canonical_sections(record: dict[str, Json]) -> list[tuple[str, bytes]]:
@@ -84,14 +97,16 @@ def check_value(value: object, limits: Limits = DEFAULT_LIMITS) -> None:
     at least one byte, so a value that holds itself, or one list in many places, ends at the limits.
     """
     bytes_left = limits.record_bytes - _least_bytes(value, [])
+    containers_left = limits.containers - 1
     path: list[str | int] = []
     stack = [_members(value, path)]
     while stack:
         for token, item in stack[-1]:
             path.append(token)
             bytes_left -= _least_bytes(item, path) + (len(token) if isinstance(token, str) else 0)
-            if bytes_left < 0:
-                raise refuse_value(Reason.TOO_LARGE, f"the record is over {limits.record_bytes} bytes", "")
+            containers_left -= isinstance(item, dict | list)
+            if bytes_left < 0 or containers_left < 0:
+                raise _over(limits, bytes_left)
             if isinstance(item, dict | list):
                 if len(stack) >= limits.nesting:
                     raise _refuse(Reason.TOO_DEEP, f"nested deeper than {limits.nesting} levels", path)
@@ -102,6 +117,11 @@ def check_value(value: object, limits: Limits = DEFAULT_LIMITS) -> None:
             stack.pop()
             if path:
                 path.pop()
+
+
+def _over(limits: Limits, bytes_left: int) -> InvalidRecord:
+    what = f"{limits.record_bytes} bytes" if bytes_left < 0 else f"{limits.containers} arrays and objects"
+    return refuse_value(Reason.TOO_LARGE, f"the record is over the limit of {what}", "")
 
 
 def _refuse(reason: Reason, why: str, path: list[str | int]) -> InvalidRecord:

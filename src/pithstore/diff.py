@@ -84,6 +84,8 @@ def patch(value: Json, changes: Iterable[Change]) -> Json:
     """The value after the changes; NotFound where a change does not fit.  The value given is left as it is."""
     root: dict[str, Json] = {"": _copy(value)}
     for change in changes:
+        if change.op == "remove" and not change.path:
+            raise NotFound("remove at '' would leave no value")
         _apply(root, ("", *read_pointer(change.path)), change)
     return root[""]
 

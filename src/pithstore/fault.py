@@ -16,6 +16,9 @@ from pithstore.canonical import MAX_INTEGER_DIGITS, Limits
 from pithstore.pointer import write_pointer
 from pithstore.refusal import Reason
 
+_NULS = re.compile(
+    rb"\x00[^\x00]|[^\x00]\x00(?:[^\x00]\x00|\x00\x00|\Z)|\x00\x00\x00[^\x00]"
+)  # RFC 4627 section 3
 _SPACE = re.compile(r"[ \t\n\r]*+")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)(\.[0-9]++)?([eE][-+]?[0-9]++)?")
 _LITERAL = re.compile(r"true|false|null")
@@ -62,7 +65,7 @@ def _encoding_fault(data: bytes, limits: Limits) -> Fault | None:
     if len(data) > limits.record_bytes:
         why = f"the text is over the limit of {limits.record_bytes} bytes"
         return Fault(Reason.TOO_LARGE, why, limits.record_bytes, None)
-    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")) or b"\x00" in data[:4]:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")) or _NULS.match(data):
         return Fault(Reason.OTHER_ENCODING, "not UTF-8 but UTF-16 or UTF-32; convert it to UTF-8", 0, None)
     if data.startswith(b"\xef\xbb\xbf"):
         return Fault(Reason.BYTE_ORDER_MARK, "a byte-order mark; take the first three bytes away", 0, None)
@@ -74,7 +77,7 @@ def _encoding_fault(data: bytes, limits: Limits) -> Fault | None:
 
 
 def _utf_8_fault(data: bytes, start: int) -> Fault:
-    if data[start] == 0xED and data[start + 1 : start + 2] >= b"\xa0":  # RFC 3629 section 3: surrogates
+    if data[start] == 0xED and b"\xa0" <= data[start + 1 : start + 2] <= b"\xbf":  # RFC 3629 section 3: surrogates
         return Fault(Reason.LONE_SURROGATE, "a lone surrogate, which no UTF-8 can hold", start, None)
     return Fault(Reason.INVALID_UTF_8, f"byte 0x{data[start]:02X} is not UTF-8 here", start, None)
 
@@ -96,6 +99,7 @@ class _Reader:
         self.text = text
         self.limits = limits
         self.at = 0
+        self.containers = 0
         self.open: list[_Container] = []
 
     def pointer(self) -> str:
@@ -136,6 +140,10 @@ class _Reader:
     def enter(self, *, is_object: bool) -> None:
         if len(self.open) == self.limits.nesting:
             raise _Stop(Reason.TOO_DEEP, f"nested deeper than {self.limits.nesting} levels", self.at)
+        self.containers += 1
+        if self.containers > self.limits.containers:
+            why = f"more than {self.limits.containers} arrays and objects"
+            raise _Stop(Reason.TOO_LARGE, why, self.at)
         self.open.append(_Container(is_object=is_object))
         self.at += 1
 

@@ -22,6 +22,7 @@ from pithstore.refusal import Reason, refuse_text
 
 # Never fails and never goes back: an unterminated string runs to the end of the text.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_CHUNK = re.compile(rb'(?:[^"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)){1,4096}+', re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _NONZERO_MANTISSA = re.compile(r"[-0.]*+[1-9]")
 _OPENING, _CLOSING = b"[{", b"]}"
@@ -84,7 +85,7 @@ def _utf_8(text: str | bytes) -> bytes:
 
 
 def _decode(data: bytes, limits: Limits, decoder: json.JSONDecoder) -> Json:
-    if len(data) > limits.record_bytes or data.startswith(b"\xef\xbb\xbf") or deeper(data, limits.nesting):
+    if len(data) > limits.record_bytes or data.startswith(b"\xef\xbb\xbf") or _overgrown(data, limits):
         raise _Refused
     value: Json = decoder.decode(data.decode())
     if _SURROGATE.search(data):
@@ -92,12 +93,19 @@ def _decode(data: bytes, limits: Limits, decoder: json.JSONDecoder) -> Json:
     return value
 
 
-def deeper(data: bytes, nesting: int) -> bool:
-    """Whether any place of the text, up to its first error, is nested deeper than that."""
-    if data.count(b"[") + data.count(b"{") <= nesting:
+def _overgrown(data: bytes, limits: Limits) -> bool:
+    """Whether the text, up to its first error, has more arrays and objects than allowed, or deeper ones."""
+    if data.count(b"[") + data.count(b"{") <= min(limits.nesting, limits.containers):
         return False
-    brackets = _STRING.sub(b"", data).translate(_STEPS, _OTHERS)
-    return max(accumulate(memoryview(brackets).cast("b")), default=0) > nesting
+    depth = containers = 0
+    for chunk in _CHUNK.finditer(data):  # in chunks: the pieces between strings would fill the memory
+        brackets = _STRING.sub(b"", chunk[0]).translate(_STEPS, _OTHERS)
+        steps = memoryview(brackets).cast("b")
+        if depth + max(accumulate(steps), default=0) > limits.nesting:
+            return True
+        depth += sum(steps)
+        containers += brackets.count(1)
+    return containers > limits.containers
 
 
 def _explain(data: bytes, limits: Limits, error: Exception) -> NoReturn:

@@ -137,5 +137,7 @@ def _payload(name: str, section: dict[str, Json]) -> Json:
 
 
 def _is_empty(section: dict[str, Json]) -> bool:
-    """Whether every member counts nothing and lists nothing; the payload of such a section is []."""
-    return all(value in (0, []) for name, value in section.items() if name != DECLARED)
+    """Whether every member is the integer 0 or an empty list; the payload of such a section is []."""
+    return all(
+        value == [] or (type(value) is int and value == 0) for name, value in section.items() if name != DECLARED
+    )

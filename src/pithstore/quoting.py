@@ -30,10 +30,10 @@ def unquote(text: str) -> str:
     if bad:
         raise UsageError(f"'%' in {text!r} is not followed by two hexadecimal digits; write a plain '%' as '%25'")
     pieces = _ESCAPE.split(text)  # plain text and hexadecimal digits in turn
-    raw = b"".join(bytes.fromhex(piece) if i % 2 else piece.encode() for i, piece in enumerate(pieces))
     try:
+        raw = b"".join(bytes.fromhex(piece) if i % 2 else piece.encode() for i, piece in enumerate(pieces))
         return raw.decode()
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise UsageError(f"the escapes in {text!r} do not spell UTF-8") from None
 
 

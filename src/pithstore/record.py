@@ -8,7 +8,6 @@ import attrs
 
 from pithstore.canonical import DEFAULT_LIMITS, Limits, canonical, canonical_sections, check_value, join
 from pithstore.digest import Digest
-from pithstore.errors import NotFound
 from pithstore.model import Line, Manifest, Scalar, SectionEntry
 from pithstore.parse import parse
 from pithstore.pointer import Json, follow, read_pointer
@@ -87,9 +86,8 @@ def manifest_digest(manifest: Manifest) -> Digest:
 
 
 def value_at(prepared: Prepared, pointer: str) -> Json:
-    """The value that a JSON Pointer leads to in a prepared record; NotFound where it leads nowhere."""
-    section, *tokens = read_pointer(pointer)
-    names = [entry.name for entry in prepared.manifest.sections]
-    if section not in names:
-        raise NotFound(f"there is nothing at {pointer!r}")
-    return follow(json.loads(prepared.bodies[names.index(section)]), tokens)
+    """The value that a JSON Pointer into a section leads to; NotFound where it leads nowhere."""
+    tokens = read_pointer(pointer)
+    bodies = zip(prepared.manifest.sections, prepared.bodies, strict=True)
+    members: dict[str, Json] = {entry.name: json.loads(body) for entry, body in bodies if entry.name in tokens[:1]}
+    return follow(members, tokens)

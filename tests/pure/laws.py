@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pithstore.canonical import DEFAULT_LIMITS, Limits
 from pithstore.errors import InvalidRecord, UsageError
-from pithstore.parse import parse
+from pithstore.parse import parse_value
 from pithstore.refusal import Reason
 
 T = TypeVar("T")
@@ -34,9 +34,9 @@ def exactly(left: object, right: object) -> bool:
 
 
 def refused_for(text: str | bytes, limits: Limits = DEFAULT_LIMITS) -> Reason | None:
-    """The reason for which `parse` refuses a text; None where it accepts it."""
+    """The reason for which a text is refused as a JSON value; None where it is accepted."""
     try:
-        parse(text, limits)
+        parse_value(text, limits)
     except InvalidRecord as error:
         return Reason(error.reason)
     return None

@@ -16,10 +16,10 @@ from pithstore import parse as parse_module
 from pithstore.canonical import DEFAULT_LIMITS, Limits
 from pithstore.errors import InvalidRecord
 from pithstore.fault import first_fault
-from pithstore.parse import count_rounded, deeper, parse
+from pithstore.parse import count_rounded, deeper, parse, parse_value
 from pithstore.pointer import Json
 from pithstore.refusal import Reason
-from pithstore.testing.strategies import objects
+from pithstore.testing.strategies import json_values, objects
 from tests.pure.laws import exactly, refused_for
 
 FRAGMENTS = tuple(
@@ -40,7 +40,7 @@ def assert_readers_agree(data: bytes, limits: Limits = DEFAULT_LIMITS) -> None:
     reason = refused_for(data, limits)
     assert reason == (None if fault is None else fault.reason)
     if fault is None:
-        assert exactly(parse(data, limits), json.loads(data))
+        assert exactly(parse_value(data, limits), json.loads(data))
         return
     assert 0 <= fault.offset <= len(data)
     if reason in (Reason.SYNTAX, Reason.EMPTY):
@@ -149,6 +149,18 @@ def test_rounded_numbers_are_counted(numbers: str, rounded: int) -> None:
     text = f'{{"a":[{numbers}]}}'
     assert count_rounded(text) == count_rounded(text.encode()) == rounded
     parse(text)
+
+
+@given(json_values(), st.sampled_from([None, 1]))
+def test_any_value_is_read_and_only_an_object_is_a_record(value: Json, indent: int | None) -> None:
+    text = " \n" + json.dumps(value, indent=indent)
+    assert exactly(parse_value(text), value)
+    if isinstance(value, dict):
+        assert exactly(parse(text), value)
+        return
+    with pytest.raises(InvalidRecord, match="a record is a JSON object") as caught:
+        parse(text)
+    assert (caught.value.reason, caught.value.line, caught.value.offset) == (Reason.NOT_AN_OBJECT, 2, 2)
 
 
 def test_an_interpreter_that_reads_shorter_integers_refuses_with_its_own_words() -> None:
