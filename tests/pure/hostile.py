@@ -407,6 +407,9 @@ DEEP: dict[str, tuple[Reason | None, str]] = {
     "objects 100,000 deep": (Reason.TOO_DEEP, '{"a":' * 511 + "¶" + '{"a":' * 99_489 + "1" + "}" * 100_000),
     "mixed 100,000 deep": (Reason.TOO_DEEP, '[{"":' * 255 + "[¶" + '{"":[' * 50_000),
     "arrays 100,000 deep and never closed": (Reason.TOO_DEEP, "[" * 511 + "¶" + "[" * 100_000),
+    "512 deep after 10,000 strings": (ACCEPTED, "[" + '"[",' * 10_000 + "[" * 510 + "]" * 511),
+    "513 deep after 10,000 strings": (Reason.TOO_DEEP, "[" + '"[",' * 10_000 + "[" * 510 + "¶[" + "]" * 512),
+    "513 deep around 10,000 strings": (Reason.TOO_DEEP, "[" * 511 + '"]",' * 10_000 + "¶[" + "]" * 512),
     "513 deep, then a syntax error": (Reason.TOO_DEEP, "[" * 511 + "¶[ +"),
     "513 deep after a backslash before a quote": (Reason.TOO_DEEP, r'["\\",' + "[" * 510 + "¶[" + "]" * 512),
 }
@@ -543,6 +546,12 @@ def _numbers_of(count: int) -> bytes:
     return record_text("growth", b"[" + b",".join([b"1e15"] * count) + b"]")
 
 
+def _arrays(name: str, reason: Reason | None, count: int) -> Case:
+    """As many arrays in one, beside two objects, where 2,000 of both are allowed; strings do not count."""
+    case = member(name, reason, '["[[[[",' + "[]," * (count - 1) + ("[]]" if reason is None else "¶[]]"))
+    return attrs.evolve(case, limits=Limits(record_bytes=16_000))
+
+
 def _sizes() -> Iterator[Case]:
     most, small = MAX_RECORD_BYTES, Limits(record_bytes=1000)
     large, over = Reason.TOO_LARGE, most // 19
@@ -556,6 +565,8 @@ def _sizes() -> Iterator[Case]:
     yield Case("text over a small limit", large, lambda: _string_of(1001), 1000, limits=small)
     yield Case("canonical form over a small limit", large, lambda: _numbers_of(60), parses=True, limits=small)
     yield Case("canonical form within a small limit", ACCEPTED, lambda: _numbers_of(30), parses=True, limits=small)
+    yield _arrays("arrays and objects of exactly the limit", ACCEPTED, 1997)
+    yield _arrays("arrays and objects over the limit", large, 1998)
     shallow = Limits(nesting=2)
     yield attrs.evolve(member("nesting of exactly a small limit", ACCEPTED, "[1]"), limits=shallow)
     yield attrs.evolve(member("nesting over a small limit", Reason.TOO_DEEP, "[¶[]]"), limits=shallow)

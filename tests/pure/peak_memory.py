@@ -47,10 +47,18 @@ def short_key(i: int) -> str:
     return digits
 
 
+def nested_then_keys(opening: bytes, closing: bytes, spare: int, size: int) -> bytes:
+    """Nearly as many arrays or objects as a record may hold, 500 deep, and then keys."""
+    block = opening * 500 + b"0" + closing * 500 + b","
+    nested = HEAD + b"[" + block * ((size // 8 - spare) // 500) + b'0],"y":{'
+    return joined(nested, keys(short_key), b'"":0}}', size)
+
+
 TEXTS: dict[str, Callable[[int], bytes]] = {
     "empty objects": lambda size: filled(HEAD + b"[", b"{},", b"0]}", size),
-    "empty arrays": lambda size: filled(HEAD + b"[", b"[],", b"0]}", size),
-    "objects of one member": lambda size: filled(HEAD + b"[", b'{"":0},', b"0]}", size),
+    "objects of one member, allowed": lambda size: filled(HEAD + b"[", b'{"":10}, ', b"0]}", size),
+    "empty arrays, allowed": lambda size: filled(HEAD + b"[", b"[],10000,", b"0]}", size),
+    "nested objects, then distinct keys": lambda size: nested_then_keys(b'{"":', b"}", 4, size),
     "floats that grow": lambda size: filled(HEAD + b"[", b"1e15,", b"0]}", size),
     "distinct short keys": lambda size: joined(HEAD + b"{", keys(short_key), b'"":0}}', size),
     "distinct short keys, refused": lambda size: joined(HEAD + b"{", keys(short_key), b'"":NaN}}', size),
@@ -64,7 +72,6 @@ TEXTS: dict[str, Callable[[int], bytes]] = {
     "one astral character": lambda size: filled(HEAD + b'"', b"a", "😀".encode() + b'"}', size),
     "one astral character, refused": lambda size: filled(HEAD + b'"', b"a", "😀".encode() + b'"]', size),
     "long escapes, refused": lambda size: filled(HEAD + b'"', rb"\u0101", b'"]', size),
-    "quotation marks": lambda size: filled(HEAD, b'"', b"", size),
     "backslashes": lambda size: filled(HEAD + b'"', b"\\", b"", size),
     "white space": lambda size: filled(b"", b" ", b"", size),
     "not UTF-8 at the end": lambda size: filled(HEAD + b'"', b"a", b"\xff", size),

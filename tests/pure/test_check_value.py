@@ -167,6 +167,19 @@ def test_keys_and_strings_count() -> None:
     assert refusal([0] * 1001, limits).reason == Reason.TOO_LARGE
 
 
+def test_arrays_and_objects_are_counted() -> None:
+    limits = Limits(record_bytes=16_000)
+    assert limits.containers == 2000
+    assert Limits(record_bytes=10).containers == 1000
+    empties: list[object] = [[], {}]
+    for empty in empties:
+        value: list[object] = [empty] * 1999
+        check_value(value, limits)
+        error = refusal([*value, empty], limits)
+        assert error.reason == Reason.TOO_LARGE
+        assert "2000 arrays and objects" in str(error)
+
+
 def deep(wrap: Callable[[Json], Json], levels: int) -> Json:
     value: Json = 1
     for _ in range(levels):

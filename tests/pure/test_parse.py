@@ -16,7 +16,7 @@ from pithstore import parse as parse_module
 from pithstore.canonical import DEFAULT_LIMITS, Limits
 from pithstore.errors import InvalidRecord
 from pithstore.fault import first_fault
-from pithstore.parse import count_rounded, deeper, parse, parse_value
+from pithstore.parse import count_rounded, parse, parse_value
 from pithstore.pointer import Json
 from pithstore.refusal import Reason
 from pithstore.testing.strategies import json_values, objects
@@ -114,7 +114,8 @@ def test_many_random_token_sequences_agree() -> None:
 
 @given(objects(), st.integers(1, 6))
 def test_nesting_is_counted_as_it_is(value: dict[str, Json], nesting: int) -> None:
-    assert deeper(json.dumps(value).encode(), nesting) == (depth(value) > nesting)
+    expected = Reason.TOO_DEEP if depth(value) > nesting else None
+    assert refused_for(json.dumps(value), Limits(nesting=nesting)) == expected
 
 
 def depth(value: Json) -> int:

@@ -15,8 +15,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import struct
-import time
 from pathlib import Path
 
 import attrs
@@ -27,12 +25,6 @@ CURRENT = "CURRENT"
 WRITE_LOCK = "write.lock"
 FIRST_GENERATION = "gen-000001"
 _GENERATION = re.compile(r"gen-\d{6,}", re.ASCII)
-
-# mdb.c of LMDB 0.9: a page header of 16 bytes, then MDB_meta; two meta pages start the file.
-_PAGE_HEADER = 16
-_META = struct.Struct("=II16xI44x48xQQ")  # magic, version, (address, map size), page size …, last page, txn id
-_MAGIC, _DATA_VERSION = 0xBEEFC0DE, 1
-_LARGEST_PAGE = 0x10000
 
 
 @attrs.frozen
@@ -103,37 +95,3 @@ def hold_in_use(generation: Path) -> int:
     descriptor = os.open(generation, os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     return descriptor
-
-
-def check_data_file(path: Path) -> None:
-    """Return if the data file can be mapped: both meta pages sound and the file as long as they say.
-
-    LMDB maps the file without looking: a missing end is SIGBUS, and a file of 0 bytes is a new, empty store.
-    The metas are read again where a writer may have been in the middle of one.
-    """
-    for attempt in range(3):
-        why = _data_file_fault(path)
-        if why is None:
-            return
-        time.sleep(0.001 * attempt)
-    raise Damaged(f"{path} is damaged: {why}; restore the store from a copy")
-
-
-def _data_file_fault(path: Path) -> str | None:
-    try:
-        with open(path, "rb") as file:
-            head, length = file.read(2 * _LARGEST_PAGE), os.fstat(file.fileno()).st_size
-    except FileNotFoundError:
-        return "the file is missing"
-    if length == 0:
-        return "it has 0 bytes"
-    if len(head) < _PAGE_HEADER + _META.size:
-        return f"it has only {length} bytes"
-    page = _META.unpack_from(head, _PAGE_HEADER)[2]
-    if page not in (4096, 8192, 16384, 32768, _LARGEST_PAGE) or len(head) < page + _PAGE_HEADER + _META.size:
-        return "its first page is not that of a data file"
-    metas = [_META.unpack_from(head, _PAGE_HEADER), _META.unpack_from(head, page + _PAGE_HEADER)]
-    if any(meta[:3] != (_MAGIC, _DATA_VERSION, page) for meta in metas):
-        return "one of its two meta pages is broken"
-    needed = (max(metas, key=lambda meta: meta[4])[3] + 1) * page
-    return None if length >= needed else f"it has {length} bytes and should have at least {needed}"

@@ -40,6 +40,8 @@ SPACES = ("left", "right")
 EVERYTHING = 1_000_000
 _COUNTER = b"counter"
 _PROCESS_SECONDS = 60
+_STILL_SECONDS = 20
+_MANY_UPDATES = 20_000
 
 
 class _Interruption(Exception):
@@ -75,11 +77,13 @@ def watch_numbers(open_engine: OpenEngine, directory: Path, last: int) -> None:
 
 
 def _watch(engine: Engine, last: int) -> None:
-    seen = 0
+    seen, risen = 0, time.monotonic()
     while seen < last:
         number = engine.view(count)
         assert number >= seen, "a later transaction saw an earlier state"
-        seen = number
+        if number > seen:
+            seen, risen = number, time.monotonic()
+        assert time.monotonic() - risen < _STILL_SECONDS, f"the number stays at {seen}: updates were lost, or wait"
         time.sleep(0.001)
 
 
@@ -426,13 +430,13 @@ class EngineContract:
         """Closing beside running updates: each of them either counts or is told that the store is closed."""
 
         def write() -> int:
-            for number in itertools.count():
+            for number in range(_MANY_UPDATES):
                 try:
                     engine.update(bump)
                 except UsageError as error:
                     assert "closed" in str(error)  # noqa: PT017 it is not known which call will raise
                     return number
-            raise AssertionError("unreachable")
+            raise AssertionError("updates went on after closing")
 
         with ThreadPoolExecutor(4) as pool:
             writers = [pool.submit(write) for _ in range(4)]

@@ -15,11 +15,11 @@ from pithstore.engine.gate import Gate
 from pithstore.engine.generations import (
     WRITE_LOCK,
     Stamp,
-    check_data_file,
     current_stamp,
     hold_in_use,
     read_current,
 )
+from pithstore.engine.lmdb.data_file import check_data_file
 from pithstore.engine.lmdb.transaction import LmdbTransaction
 from pithstore.engine.lmdb.translate import MAX_READERS
 from pithstore.engine.write_lock import WriteLock
