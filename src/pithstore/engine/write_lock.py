@@ -15,22 +15,26 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pithstore.engine.system_errors import system_errors
 from pithstore.errors import StoreBusy
 
-_FIRST_STEP, _LONGEST_STEP = 0.0005, 0.02
+_FIRST_STEP, _LONGEST_STEP = 0.0005, 0.005
 _HOLDER_BYTES = 200
 
 
 class WriteLock:
     """The lock file of a store directory; the kernel lets go of it when its process dies.
 
-    Its text says who took it last, so that a writer who gives up can say who was in the way.
+    Its text says who took it last, so that a writer who gives up can say who was in the way.  Whoever waits holds
+    a shared lock on the directory: a writer who sees one waits as well, so nobody is starved by one that never
+    pauses.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._threads = threading.Lock()
-        self._descriptor: int | None = None
+        self._lock: int | None = None
+        self._waiting: int | None = None
 
     @contextlib.contextmanager
     def held(self, patience: float) -> Iterator[None]:
@@ -42,48 +46,68 @@ class WriteLock:
                 f"(waited {patience:g} s); try again later"
             )
         try:
-            descriptor = self._open()
-            self._wait(descriptor, deadline, patience)
+            with system_errors(self._path.parent):
+                lock = self._acquire(deadline, patience)
             try:
                 yield
             finally:
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
+                fcntl.flock(lock, fcntl.LOCK_UN)
         finally:
             self._threads.release()
 
-    def _open(self) -> int:
-        if self._descriptor is None:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        return self._descriptor
+    def _acquire(self, deadline: float, patience: float) -> int:
+        lock, waiting = self._open()
+        if not (_try_lock(waiting) and _try_lock(lock)):
+            fcntl.flock(waiting, fcntl.LOCK_SH)
+            try:
+                self._poll(lock, deadline, patience)
+            finally:
+                fcntl.flock(waiting, fcntl.LOCK_UN)
+        else:
+            fcntl.flock(waiting, fcntl.LOCK_UN)
+        self._sign(lock)
+        return lock
 
-    def _wait(self, descriptor: int, deadline: float, patience: float) -> None:
+    def _open(self) -> tuple[int, int]:
+        if self._lock is None:
+            self._lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        if self._waiting is None:
+            self._waiting = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        return self._lock, self._waiting
+
+    def _poll(self, lock: int, deadline: float, patience: float) -> None:
         step = _FIRST_STEP
         while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise StoreBusy(self._busy(descriptor, patience)) from None
-                time.sleep(step)
-                step = min(step * 1.5, _LONGEST_STEP)
-            else:
-                self._sign(descriptor)
+            time.sleep(step)
+            if _try_lock(lock):
                 return
+            if time.monotonic() >= deadline:
+                raise StoreBusy(self._busy(lock, patience))
+            step = min(step * 1.5, _LONGEST_STEP)
 
-    def _sign(self, descriptor: int) -> None:
+    def _sign(self, lock: int) -> None:
         holder = f"process {os.getpid()} since {datetime.now(UTC).isoformat(timespec='seconds')}"
         with contextlib.suppress(OSError):  # a courtesy: the lock holds without it, on a full disk too
-            os.pwrite(descriptor, holder.encode().ljust(_HOLDER_BYTES), 0)
+            os.pwrite(lock, holder.encode().ljust(_HOLDER_BYTES), 0)
 
-    def _busy(self, descriptor: int, patience: float) -> str:
-        holder = os.pread(descriptor, _HOLDER_BYTES, 0).decode(errors="replace").strip()
+    def _busy(self, lock: int, patience: float) -> str:
+        holder = os.pread(lock, _HOLDER_BYTES, 0).decode(errors="replace").strip()
         return (
             f"{self._path.parent}: store busy, {holder or 'another process'} is writing "
             f"(waited {patience:g} s); try again later"
         )
 
     def close(self) -> None:
-        """Close the lock file."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Close its files; what is locked by this process is then free."""
+        for descriptor in (self._lock, self._waiting):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._lock = self._waiting = None
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -20,9 +20,10 @@ from pithstore.engine.generations import (
     read_current,
     sync_directory,
 )
-from pithstore.engine.lmdb.environment import RESERVED, Environment, release, reserve, share
+from pithstore.engine.lmdb.environment import RESERVED, Environment, reserve, share
 from pithstore.engine.lmdb.transaction import MAX_KEY_BYTES, LmdbTransaction
-from pithstore.engine.lmdb.translate import translated
+from pithstore.engine.lmdb.translate import lmdb_errors
+from pithstore.engine.system_errors import system_errors
 from pithstore.engine.write_lock import WriteLock
 from pithstore.errors import NoStore, StoreExists, UsageError
 
@@ -59,7 +60,7 @@ class LmdbEngine:
         What `first` writes is there before anybody can open the store: it exists whole or not at all.
         """
         root = Path(directory)
-        with translated(root):
+        with lmdb_errors(root), system_errors(root):
             prepare_directory(root)
             lock = WriteLock(root / WRITE_LOCK)
             try:
@@ -85,40 +86,44 @@ class LmdbEngine:
         with (bytes; it grows by itself).
         """
         root = Path(directory)
-        with translated(root):
+        with lmdb_errors(root):
             environment = share(root, tuple(spaces), readonly=readonly, patience=patience, map_size=map_size)
         return cls(environment, readonly=readonly, patience=patience)
 
     def view(self, fn: Callable[[View], T]) -> T:
         """What `fn` returns for one consistent state of the store."""
-        environment = self._open_environment()
-        with translated(environment.root):
+        with self._retained() as environment, lmdb_errors(environment.root):
             return environment.view(fn, self._patience)
 
     def update(self, fn: Callable[[Update], T]) -> T:
         """What `fn` returned in the run whose writes are now on the medium."""
-        environment = self._open_environment()
-        if self._readonly:
-            raise UsageError(f"{environment.root} was opened read-only; open it for writing to change it")
-        with translated(environment.root):
+        with self._retained() as environment, lmdb_errors(environment.root):
+            if self._readonly:
+                raise UsageError(f"{environment.root} was opened read-only; open it for writing to change it")
             return environment.update(fn, self._patience)
 
     def stored_bytes(self) -> int:
         """How many bytes the files of the store take on the medium."""
-        root = self._open_environment().root
-        return sum(path.lstat().st_blocks * 512 for path in root.rglob("*") if path.is_file())
+        with self._retained() as environment, system_errors(environment.root):
+            files = [path for path in environment.root.rglob("*") if path.is_file()]
+            return sum(path.lstat().st_blocks * 512 for path in files)
 
     def close(self) -> None:
-        """Close the handle, and the environment with the last handle on it."""
+        """Close the handle; the environment closes with the last handle on it, and the last call inside it."""
+        self._environment.gate.refuse_nested()
         if not self._closed:
-            self._environment.gate.refuse_nested()
             self._closed = True
-            release(self._environment)
+            self._environment.release()
 
-    def _open_environment(self) -> Environment:
+    @contextlib.contextmanager
+    def _retained(self) -> Iterator[Environment]:
         if self._closed:
             raise UsageError("the store is closed")
-        return self._environment
+        self._environment.retain()
+        try:
+            yield self._environment
+        finally:
+            self._environment.release()
 
 
 def _create_generation(root: Path, spaces: Sequence[str], first: Callable[[Update], object] | None) -> None:

@@ -22,6 +22,7 @@ from pithstore.engine.generations import (
 from pithstore.engine.lmdb.data_file import check_data_file
 from pithstore.engine.lmdb.transaction import LmdbTransaction
 from pithstore.engine.lmdb.translate import MAX_READERS
+from pithstore.engine.system_errors import system_errors
 from pithstore.engine.write_lock import WriteLock
 from pithstore.errors import Damaged, StorageFailed, UsageError
 
@@ -41,19 +42,22 @@ class Environment:
     ) -> None:
         self.root = root
         self.readonly = readonly
-        self.handles = 0
         self.gate = Gate()
+        self._users = 1
         self._pid = os.getpid()
         self._spaces = spaces
         self._map_size = map_size or RESERVED
         self._lock = WriteLock(root / WRITE_LOCK)
         self._stamp: Stamp | None = None
         self._size_at_reader_check = 0
-        self._follow_current(patience)
+        try:
+            self._follow_current(patience)
+        except BaseException:
+            self._lock.close()
+            raise
 
     def view(self, fn: Callable[[View], T], patience: float) -> T:
         """What `fn` returns for one consistent state of the store."""
-        self.refuse_fork()
         self.gate.refuse_nested()
         while True:
             self._follow_current(patience)
@@ -70,11 +74,11 @@ class Environment:
 
     def update(self, fn: Callable[[Update], T], patience: float) -> T:
         """What `fn` returned in the run that was committed."""
-        self.refuse_fork()
         self.gate.refuse_nested()
         with self._lock.held(patience):
             while True:
-                self._reopen_if_moved()
+                with system_errors(self.root):
+                    self._reopen_if_moved()
                 with self.gate.shared():
                     seen = self._map_bytes()
                     done = self._try_update(fn)
@@ -127,11 +131,12 @@ class Environment:
             self._size_at_reader_check = size
 
     def _follow_current(self, patience: float) -> None:
-        if current_stamp(self.root) == self._stamp:
-            return
-        # Opening the spaces takes LMDB's write lock in an environment that can write: wait where it can end.
-        with contextlib.nullcontext() if self.readonly else self._lock.held(patience):
-            self._reopen_if_moved()
+        with system_errors(self.root):
+            if current_stamp(self.root) == self._stamp:
+                return
+            # Opening the spaces takes LMDB's write lock where one can write: wait for ours, which can end.
+            with contextlib.nullcontext() if self.readonly else self._lock.held(patience):
+                self._reopen_if_moved()
 
     def _reopen_if_moved(self) -> None:
         if current_stamp(self.root) != self._stamp:
@@ -188,27 +193,43 @@ class Environment:
             self._raw.close()
             os.close(self._in_use)
 
-    def close(self) -> None:
-        """Close it when no transaction is running any more."""
-        with self.gate.exclusive():
-            self._close_generation()
-        self._lock.close()
+    def retain(self) -> None:
+        """Take part in the environment until `release`; UsageError where it is closed, or another process's."""
+        if self._pid != os.getpid():
+            raise UsageError(f"{self.root} was opened before this process was forked; open it again here")
+        with _counting:
+            if not self._users:
+                raise UsageError("the store is closed")
+            self._users += 1
+
+    def release(self) -> None:
+        """End taking part; the last one closes the environment."""
+        if self._pid != os.getpid():
+            return
+        with _counting:
+            self._users -= 1
+            last = self._users == 0
+        if last:
+            with _opening(self.root):
+                self.shut()
+
+    @property
+    def unused(self) -> bool:
+        """Whether the last user has left."""
+        return not self._users
+
+    def shut(self) -> None:
+        """Close what nobody uses any more; whoever does it holds the lock on opening."""
+        if _forget(self):
+            with self.gate.exclusive():
+                self._close_generation()
+            self._lock.close()
 
     def leave_to_parent(self) -> None:
         """In a forked child: let go of what the parent goes on using, unless a transaction was running."""
         if not self.gate.live:
             self._close_generation()
         self._lock.close()
-
-    @property
-    def forked(self) -> bool:
-        """Whether this process is not the one that opened the environment."""
-        return self._pid != os.getpid()
-
-    def refuse_fork(self) -> None:
-        """UsageError in a forked child, where LMDB's environment must not be used."""
-        if self.forked:
-            raise UsageError(f"{self.root} was opened before this process was forked; open it again here")
 
 
 def _abort(raw: lmdb.Transaction[bytes] | None) -> None:
@@ -236,41 +257,49 @@ def reserve(directory: Path, map_size: int, *, readonly: bool) -> lmdb.Environme
             map_size //= 2
 
 
-_opening = threading.Lock()
+_counting = threading.Lock()
 _open: dict[tuple[int, int], Environment] = {}
+_roots: dict[Path, threading.Lock] = {}
+
+
+def _opening(root: Path) -> threading.Lock:
+    """The lock under which this process opens and closes that store: LMDB must never have it open twice."""
+    with _counting:
+        return _roots.setdefault(root.resolve(), threading.Lock())
+
+
+def _forget(environment: Environment) -> bool:
+    known = [key for key, other in _open.items() if other is environment]
+    for key in known:
+        del _open[key]
+    return bool(known)
 
 
 def share(
     root: Path, spaces: tuple[str, ...], *, readonly: bool, patience: float, map_size: int | None
 ) -> Environment:
-    """The environment of this process on that directory, with one more handle on it."""
-    with _opening:
+    """The environment of this process on that directory, retained once more for the caller."""
+    with system_errors(root), _opening(root):
         read_current(root)  # NoStore before anything else is said
         status = root.stat()
         environment = _open.get((status.st_dev, status.st_ino))
+        if environment is not None and environment.unused:
+            environment.shut()  # before whoever left last gets to it
+            environment = None
         if environment is None:
             environment = Environment(root, spaces, readonly=readonly, patience=patience, map_size=map_size)
             _open[status.st_dev, status.st_ino] = environment
-        environment.refuse_fork()
+            return environment
         if environment.readonly and not readonly:
             raise UsageError(f"{root} is open read-only in this process; close it before opening it for writing")
-        environment.handles += 1
+        environment.retain()
         return environment
 
 
-def release(environment: Environment) -> None:
-    """Take one handle off the environment; the last one closes it."""
-    with _opening:
-        environment.handles -= 1
-        if environment.handles == 0 and not environment.forked:
-            for key in [key for key, value in _open.items() if value is environment]:
-                del _open[key]
-            environment.close()
-
-
 def _after_fork_in_child() -> None:
-    global _opening  # another thread of the parent may have held it
-    _opening = threading.Lock()
+    global _counting  # another thread of the parent may have held it
+    _counting = threading.Lock()
+    _roots.clear()
     for key, environment in list(_open.items()):
         environment.leave_to_parent()
         if not environment.gate.live:

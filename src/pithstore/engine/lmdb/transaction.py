@@ -84,7 +84,8 @@ class LmdbTransaction:
 
     def delete_many(self, space: str, keys: Iterable[bytes]) -> int:
         raw, database = self._at(space)
-        return sum(raw.delete(_check(key), db=database) for key in keys)
+        checked = [_check(key) for key in keys]  # all of them before the first one is gone
+        return sum(raw.delete(key, db=database) for key in checked)
 
 
 def _place_after(cursor: lmdb.Cursor[bytes], prefix: bytes, after: bytes | None) -> bool:
