@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pithstore.canonical import Limits, canonical
+    from pithstore.canonical import canonical
     from pithstore.diff import Change, as_patch, patch
     from pithstore.digest import Digest
     from pithstore.errors import (
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
         StoreExists,
         UsageError,
     )
+    from pithstore.limits import Limits
     from pithstore.log import LogEntry
-    from pithstore.model import Manifest, PutResult, PutSummary, Source, Version
+    from pithstore.model import Manifest, Source, Version
     from pithstore.profile import Profile, check_declared
     from pithstore.record import manifest_digest, snapshot_hash
     from pithstore.references import Ref
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from pithstore.store import Store, open  # noqa: A004 - read as pithstore.open
 
 _HOMES = {
-    "canonical": ("Limits", "canonical"),
+    "canonical": ("canonical",),
     "diff": ("Change", "as_patch", "patch"),
     "digest": ("Digest",),
     "errors": (
@@ -56,8 +57,10 @@ _HOMES = {
         "StoreExists",
         "UsageError",
     ),
+    "limits": ("Limits",),
     "log": ("LogEntry",),
-    "model": ("Manifest", "PutResult", "PutSummary", "Source", "Version"),
+    "model": ("Manifest", "Source", "Version"),
+    "results": ("PutResult", "PutSummary"),
     "profile": ("Profile", "check_declared"),
     "record": ("manifest_digest", "snapshot_hash"),
     "references": ("Ref",),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from pithstore import records
+from pithstore.canonical import decode
 from pithstore.diff import Change, diff
 from pithstore.engine import View
 from pithstore.errors import UsageError
@@ -28,7 +27,7 @@ def compare(view: View, before: Ref, after: Ref) -> list[Change]:
 
 def _sections(view: View, version: Version, names: tuple[str, ...]) -> dict[str, Json]:
     present = {section.name for section in records.read_manifest(view, version).sections}
-    return {name: json.loads(records.read_section(view, version, name)) for name in names if name in present}
+    return {name: decode(records.read_section(view, version, name)) for name in names if name in present}
 
 
 def _section_changes(name: str, olds: dict[str, Json], news: dict[str, Json]) -> list[Change]:

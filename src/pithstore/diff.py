@@ -5,13 +5,12 @@ Exactly means in canonical bytes: `0`, `0.0` and `false` are three values.  List
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Literal, TypeAlias
 
 import attrs
 
-from pithstore.canonical import canonical
+from pithstore.canonical import canonical, decode
 from pithstore.errors import NotFound
 from pithstore.pointer import Json, follow, list_position, read_pointer, write_pointer
 
@@ -108,5 +107,4 @@ def _apply(root: Json, tokens: tuple[str, ...], change: Change) -> None:
 
 
 def _copy(value: Json) -> Json:
-    copied: Json = json.loads(canonical(value))
-    return copied
+    return decode(canonical(value))

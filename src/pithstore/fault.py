@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from pithstore.canonical import MAX_INTEGER_DIGITS, Limits
+from pithstore.limits import MAX_INTEGER_DIGITS, Limits
 from pithstore.pointer import write_pointer
 from pithstore.refusal import Reason
 

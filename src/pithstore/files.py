@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import attrs
 from blake3 import blake3
 
-from pithstore.codec import FileProgress, decode_file_progress, encode_file_progress
+from pithstore.counts import FileProgress, decode_file_progress, encode_file_progress
 from pithstore.engine import Update, View
 from pithstore.errors import Damaged
 from pithstore.keys import FILES

@@ -13,14 +13,16 @@ from datetime import datetime
 import attrs
 
 from pithstore import blobs, manifests, meta, sources, versions
-from pithstore.codec import Head, LineHead, Totals
+from pithstore.codec import Head, LineHead
+from pithstore.counts import Totals
 from pithstore.digest import Digest
 from pithstore.engine import Update
 from pithstore.errors import StorageFailed
 from pithstore.fingerprint import fingerprint
 from pithstore.keys import MAX_NUMBER, source_slot
-from pithstore.model import Line, Manifest, PutResult, Source, Version
+from pithstore.model import Line, Manifest, Source, Version
 from pithstore.record import Prepared
+from pithstore.results import PutResult
 from pithstore.tail import TailEnd
 from pithstore.totals import add_totals
 

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
-import attrs
-
-from pithstore.canonical import CANONICAL_FORM, Limits, canonical
+from pithstore.canonical import CANONICAL_FORM, canonical
 from pithstore.codec import Reader, write_number
 from pithstore.engine import Update, View
 from pithstore.errors import Damaged, FormatUnknown
 from pithstore.keys import META
 from pithstore.pointer import Json
-from pithstore.profile import Profile
 from pithstore.seal import seal, unseal
+
+if TYPE_CHECKING:
+    from pithstore.configuration import Configuration
 
 FORMAT = 1
 _FORMAT, _CONFIGURATION, _WRITERS = b"format", b"configuration", b"writers"
-
-
-@attrs.frozen
-class Configuration:
-    """What is fixed when a store is created."""
-
-    profile: Profile = attrs.field(factory=Profile)
-    limits: Limits = attrs.field(factory=Limits)
 
 
 def write_first(update: Update, configuration: Configuration) -> None:
@@ -47,6 +40,7 @@ def check_format(view: View) -> None:
 
 def read_configuration(view: View) -> Configuration:
     """The configuration that the store was created with."""
+    from pithstore.configuration import Configuration
     from pithstore.wire import from_json
 
     return from_json(_get(view, _CONFIGURATION), Configuration)

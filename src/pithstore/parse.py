@@ -14,9 +14,10 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import NoReturn
 
-from pithstore.canonical import DEFAULT_LIMITS, MAX_INTEGER_DIGITS, Limits, canonical
+from pithstore.canonical import canonical
 from pithstore.errors import InvalidRecord
 from pithstore.fault import first_fault
+from pithstore.limits import DEFAULT_LIMITS, MAX_INTEGER_DIGITS, Limits
 from pithstore.pointer import Json
 from pithstore.refusal import Reason, refuse_text
 
@@ -85,7 +86,7 @@ def _utf_8(text: str | bytes) -> bytes:
 
 
 def _decode(data: bytes, limits: Limits, decoder: json.JSONDecoder) -> Json:
-    if len(data) > limits.record_bytes or data.startswith(b"\xef\xbb\xbf") or _overgrown(data, limits):
+    if len(data) > limits.record_bytes or _overgrown(data, limits):
         raise _Refused
     value: Json = decoder.decode(data.decode())
     if _SURROGATE.search(data):

@@ -8,14 +8,14 @@ from datetime import datetime
 import attrs
 
 from pithstore.bulk import Batch
-from pithstore.codec import FileProgress
+from pithstore.counts import FileProgress
 from pithstore.errors import InvalidRecord, NotFound, StorageFailed, UsageError
 from pithstore.files import FileId
 from pithstore.ingest import Arrival
-from pithstore.model import PutSummary
 from pithstore.record import Prepared, value_at
 from pithstore.record_files import RecordFile, RecordText
 from pithstore.refusal import Reason, refuse_value
+from pithstore.results import PutSummary
 from pithstore.store import Store
 from pithstore.times import read_time, write_time
 

@@ -34,7 +34,7 @@ def unquote(text: str) -> str:
         raw = b"".join(bytes.fromhex(piece) if i % 2 else piece.encode() for i, piece in enumerate(pieces))
         return raw.decode()
     except UnicodeError:
-        raise UsageError(f"the escapes in {text!r} do not spell UTF-8") from None
+        raise UsageError(f"{text!r} is not UTF-8, as it stands or in its escapes") from None
 
 
 def _percent(match: re.Match[str]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import attrs
 
-from pithstore.canonical import DEFAULT_LIMITS, Limits, canonical, canonical_sections, check_value, join
+from pithstore.canonical import canonical, canonical_sections, decode, join
+from pithstore.check_value import check_value
 from pithstore.digest import Digest
+from pithstore.errors import NotFound
+from pithstore.limits import DEFAULT_LIMITS, Limits
 from pithstore.model import Line, Manifest, Scalar, SectionEntry
 from pithstore.parse import parse
 from pithstore.pointer import Json, follow, read_pointer
@@ -88,6 +89,8 @@ def manifest_digest(manifest: Manifest) -> Digest:
 def value_at(prepared: Prepared, pointer: str) -> Json:
     """The value that a JSON Pointer into a section leads to; NotFound where it leads nowhere."""
     tokens = read_pointer(pointer)
+    if not tokens:
+        raise NotFound("the record itself is not a value in one of its sections")
     bodies = zip(prepared.manifest.sections, prepared.bodies, strict=True)
-    members: dict[str, Json] = {entry.name: json.loads(body) for entry, body in bodies if entry.name in tokens[:1]}
+    members: dict[str, Json] = {entry.name: decode(body) for entry, body in bodies if entry.name in tokens[:1]}
     return follow(members, tokens)

@@ -12,8 +12,8 @@ from typing import Self
 import attrs
 from blake3 import blake3
 
-from pithstore.codec import FileProgress
 from pithstore.compression import expanded
+from pithstore.counts import FileProgress
 from pithstore.errors import UsageError
 
 STDIN = "-"

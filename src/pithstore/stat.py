@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 
-from pithstore.codec import Totals
+from pithstore.counts import Totals
 from pithstore.engine import Engine
 from pithstore.report import Stat
 from pithstore.totals import read_slots

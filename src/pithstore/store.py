@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,27 +10,29 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Self
 
-from pithstore import meta, records, sources, versions
-from pithstore.canonical import canonical
+from pithstore import meta, records, versions
+from pithstore.canonical import canonical, decode
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Update, View
 from pithstore.errors import InvalidRecord, NoStore, NotFound, StoreExists, UsageError
 from pithstore.keys import SPACES
-from pithstore.model import Manifest, PutResult, PutSummary, Source, Version
+from pithstore.model import Manifest, Source, Version
 from pithstore.pointer import Json, follow
 from pithstore.references import Ref, read_ref
 from pithstore.resolve import resolve
 
 if TYPE_CHECKING:  # what a put, a diff or a verify needs is imported when one is asked for
-    from pithstore.canonical import Limits
-    from pithstore.codec import FileProgress
+    from pithstore.configuration import Configuration
+    from pithstore.counts import FileProgress
     from pithstore.diff import Change
     from pithstore.files import FileId
     from pithstore.ingest import Arrival
+    from pithstore.limits import Limits
     from pithstore.log import LogEntry
     from pithstore.profile import Profile
     from pithstore.record import Prepared
     from pithstore.report import Stat, VerifyReport
+    from pithstore.results import PutResult, PutSummary
     from pithstore.tail import TailEnd
 
 _PAGE = 256
@@ -58,13 +59,13 @@ def open(  # noqa: A001 - read as pithstore.open
         raise UsageError(f"there is no engine for {os.fspath(path)!r}; give the path of a directory")
     if create and readonly:
         raise UsageError("a store cannot be created read-only; open it with one of create and readonly")
-    wanted = _wanted(profile, limits)
+    wanted = None if profile is None and limits is None else _configuration(profile, limits)
     try:
         engine = LmdbEngine.open(path, SPACES, readonly=readonly, patience=patience)
     except NoStore:
         if not create:
             raise
-        first = partial(meta.write_first, configuration=wanted or meta.Configuration())
+        first = partial(meta.write_first, configuration=wanted or _configuration(None, None))
         with suppress(StoreExists):  # somebody was quicker: open theirs
             LmdbEngine.create(path, SPACES, first, patience=patience).close()
         engine = LmdbEngine.open(path, SPACES, patience=patience)
@@ -75,11 +76,11 @@ def open(  # noqa: A001 - read as pithstore.open
     return store
 
 
-def _wanted(profile: Profile | None, limits: Limits | None) -> meta.Configuration | None:
-    if profile is None and limits is None:
-        return None
-    default = meta.Configuration()
-    return meta.Configuration(profile or default.profile, limits or default.limits)
+def _configuration(profile: Profile | None, limits: Limits | None) -> Configuration:
+    from pithstore.configuration import Configuration
+
+    default = Configuration()
+    return Configuration(profile or default.profile, limits or default.limits)
 
 
 class Store:
@@ -111,7 +112,7 @@ class Store:
         self._engine.close()
 
     @cached_property
-    def configuration(self) -> meta.Configuration:
+    def configuration(self) -> Configuration:
         """The profile and the limits that the store was created with."""
         return self._engine.view(meta.read_configuration)
 
@@ -138,6 +139,7 @@ class Store:
         Stops at the first record that is refused: InvalidRecord says which one; those before it are stored.
         """
         from pithstore.bulk import batches
+        from pithstore.results import PutSummary
 
         summary = PutSummary()
         for batch in batches(self._arrivals(records, observed_at)):
@@ -188,8 +190,7 @@ class Store:
 
     def get(self, ref: Ref | Source | str) -> Json:
         """The record that a reference means, or with `#` the value inside it, verified."""
-        value: Json = json.loads(self.get_bytes(ref))
-        return value
+        return decode(self.get_bytes(ref))
 
     def get_bytes(self, ref: Ref | Source | str) -> bytes:
         """The canonical bytes of what `get` returns; of a whole record their SHA-256 is its snapshot hash."""
@@ -230,6 +231,8 @@ class Store:
 
     def sources(self) -> Iterator[Source]:
         """The sources in order of kind, then id."""
+        from pithstore import sources
+
         after: Source | None = None
         while page := self._engine.view(partial(sources.page, after=after, limit=_PAGE)):
             yield from page
@@ -272,6 +275,6 @@ def _get_bytes(view: View, ref: Ref) -> bytes:
     if not tokens:
         return body
     try:
-        return canonical(follow(json.loads(body), tokens))
+        return canonical(follow(decode(body), tokens))
     except NotFound:
         raise NotFound(f"{ref} leads nowhere: there is no such value in section {section!r}") from None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pithstore.errors import UsageError
 
 _TIME = re.compile(
-    r"(?P<date>\d{4}-\d{2})(?:-(?P<day>\d{2})(?:[Tt ](?P<clock>\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)"
+    r"(?P<date>\d{4}-\d{2})(?:-(?P<day>\d{2})(?:[Tt ](?P<clock>(?:[01]\d|2[0-3]):\d{2}(?::\d{2}(?:[.,]\d+)?)?)"
     r"(?P<zone>[Zz]|[+-]\d{2}:?\d{2})?)?)?",
     re.ASCII,
 )
@@ -39,15 +39,19 @@ def read_time(text: str) -> datetime:
 
 
 def write_time(moment: datetime) -> str:
-    """The moment as RFC 3339 text in UTC; `read_time` gives it back unchanged."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    """The moment as RFC 3339 text in UTC; `read_time` gives it back unchanged.  UsageError without a time zone."""
+    return _aware(moment).astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def to_microseconds(moment: datetime) -> int:
     """Microseconds since 1970-01-01T00:00:00Z, exact; UsageError for a moment without a time zone."""
+    return (_aware(moment) - _EPOCH) // _MICROSECOND
+
+
+def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise UsageError(f"{moment.isoformat()} has no time zone: give an aware datetime")
-    return (moment - _EPOCH) // _MICROSECOND
+    return moment
 
 
 def from_microseconds(count: int) -> datetime:

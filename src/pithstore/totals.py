@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pithstore.codec import Totals, decode_totals, encode_totals
+from pithstore.counts import Totals, decode_totals, encode_totals
 from pithstore.engine import Update, View
 from pithstore.errors import Damaged
 from pithstore.keys import SLOTS, TOTALS, slot_key

@@ -14,13 +14,14 @@ from functools import partial
 import attrs
 
 from pithstore import blobs
-from pithstore.codec import Place, Totals
+from pithstore.codec import Place
+from pithstore.configuration import Configuration
+from pithstore.counts import Totals
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Item, View
 from pithstore.errors import Damaged
 from pithstore.keys import BLOBS, MANIFESTS, SLOTS, TAIL
 from pithstore.manifests import read_manifest
-from pithstore.meta import Configuration
 from pithstore.report import Problem, VerifyReport
 from pithstore.seal import unseal
 from pithstore.totals import read_slots

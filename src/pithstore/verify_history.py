@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import attrs
 
 from pithstore import manifests, records, versions
-from pithstore.canonical import join
-from pithstore.codec import Head, LineHead, Totals, decode_head
+from pithstore.canonical import decode, join
+from pithstore.codec import Head, LineHead, decode_head
+from pithstore.counts import Totals
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Item, View
 from pithstore.errors import Damaged, InvalidRecord
@@ -140,7 +140,7 @@ class HistoryCheck:
 
     def _check_identity(self, version: Version, bodies: dict[str, bytes]) -> None:
         """What the record says of itself must be what its key says."""
-        needed = {name: json.loads(bodies[name]) for name in self._profile.sections() if name in bodies}
+        needed = {name: decode(bodies[name]) for name in self._profile.sections() if name in bodies}
         try:
             said = identify(needed, self._profile)
         except InvalidRecord as error:

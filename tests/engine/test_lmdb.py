@@ -468,6 +468,46 @@ def test_a_forked_child_does_not_keep_the_lock(engine: LmdbEngine, directory: Pa
             pids.close()
 
 
+def fork_beside_a_view(directory: Path) -> None:
+    """Fork while another thread is inside a view; the child tells by its exit code how opening went."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def fn(_: View) -> None:
+        inside.set()
+        leave.wait(30)
+
+    with closing(LmdbEngine.open(directory, SPACES)) as engine, ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(engine.view, fn)
+        assert inside.wait(30)
+        child = os.fork()
+        if child == 0:
+            os._exit(open_in_child(directory))
+        _, status = os.waitpid(child, 0)
+        leave.set()
+        reading.result(30)
+        engine.update(bump)
+        assert os.waitstatus_to_exitcode(status) == 0
+
+
+def open_in_child(directory: Path) -> int:
+    try:
+        with closing(LmdbEngine.open(directory, SPACES)) as engine:
+            engine.view(count)
+    except UsageError as error:
+        sys.stderr.write(f"{error}\n")
+        return 0 if "spawn" in str(error) else 1
+    except BaseException as error:  # noqa: BLE001 it must not run into the parent's code
+        sys.stderr.write(f"{error!r}\n")
+        return 2
+    return 0
+
+
+@pytest.mark.process
+def test_fork_beside_a_view(at_rest: Path) -> None:
+    """A child forked beside another thread's view opens the store, or is told to be spawned: not to open again."""
+    run_processes((fork_beside_a_view, (at_rest,)))
+
+
 # Handles of one process.
 
 
@@ -879,7 +919,7 @@ def test_a_killed_reader_does_not_make_the_file_grow(engine: LmdbEngine, directo
 
 def write_generation(root: Path, marker: bytes) -> None:
     """Copy the data into the next generation, mark the copy, and make it the one that counts."""
-    lock = WriteLock(root / WRITE_LOCK)
+    lock = WriteLock(str(root))
     with closing(lock), lock.held(30):
         current = data_file(root).parent
         following = root / f"gen-{int(current.name[4:]) + 1:06d}"
@@ -891,7 +931,7 @@ def write_generation(root: Path, marker: bytes) -> None:
             raw.begin(write=True) as tx,
         ):
             tx.put(b"marker", marker, db=raw.open_db(b"right", txn=tx, create=False))
-        move_current(root, following.name)
+        move_current(str(root), following.name)
 
 
 def write_generations(root: Path, times: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import attrs
 
-from pithstore.canonical import DEFAULT_LIMITS, MAX_RECORD_BYTES, Limits
+from pithstore.limits import DEFAULT_LIMITS, MAX_RECORD_BYTES, Limits
 from pithstore.refusal import Reason
 
 MARK = "¶".encode()
@@ -386,6 +386,9 @@ OTHER_ENCODINGS: dict[str, tuple[Reason, bytes]] = {
     "byte-order mark twice": (Reason.BYTE_ORDER_MARK, b"\xef\xbb\xbf\xef\xbb\xbf{}"),
     "byte-order mark cut short": (Reason.INVALID_UTF_8, b"\xc2\xb6\xef\xbb{}"),
     "byte-order mark after a space": (Reason.SYNTAX, b" \xc2\xb6\xef\xbb\xbf{}"),
+    "UTF-16 LE, one character": (Reason.OTHER_ENCODING, b"{\0"),
+    "UTF-16 BE, one character": (Reason.OTHER_ENCODING, b"\0{"),
+    "NUL after the first brace": (Reason.SYNTAX, b'{\xc2\xb6\0"a":1}'),
     "NUL in a string near the start": (Reason.SYNTAX, b'{"\xc2\xb6\0":1}'),
     "gzip": (Reason.INVALID_UTF_8, b"\x1f\xc2\xb6\x8b\x08abc"),
     "empty": (Reason.EMPTY, b""),
@@ -547,9 +550,9 @@ def _numbers_of(count: int) -> bytes:
 
 
 def _arrays(name: str, reason: Reason | None, count: int) -> Case:
-    """As many arrays in one, beside two objects, where 2,000 of both are allowed; strings do not count."""
-    case = member(name, reason, '["[[[[",' + "[]," * (count - 1) + ("[]]" if reason is None else "¶[]]"))
-    return attrs.evolve(case, limits=Limits(record_bytes=16_000))
+    """As many arrays in one, beside two objects, where 5,000 of both are allowed; strings do not count."""
+    case = member(name, reason, "[" + '["["],' * (count - 1) + ("[]]" if reason is None else "¶[]]"))
+    return attrs.evolve(case, limits=Limits(record_bytes=40_000))
 
 
 def _sizes() -> Iterator[Case]:
@@ -565,8 +568,8 @@ def _sizes() -> Iterator[Case]:
     yield Case("text over a small limit", large, lambda: _string_of(1001), 1000, limits=small)
     yield Case("canonical form over a small limit", large, lambda: _numbers_of(60), parses=True, limits=small)
     yield Case("canonical form within a small limit", ACCEPTED, lambda: _numbers_of(30), parses=True, limits=small)
-    yield _arrays("arrays and objects of exactly the limit", ACCEPTED, 1997)
-    yield _arrays("arrays and objects over the limit", large, 1998)
+    yield _arrays("arrays and objects of exactly the limit", ACCEPTED, 4997)
+    yield _arrays("arrays and objects over the limit", large, 4998)
     shallow = Limits(nesting=2)
     yield attrs.evolve(member("nesting of exactly a small limit", ACCEPTED, "[1]"), limits=shallow)
     yield attrs.evolve(member("nesting over a small limit", Reason.TOO_DEEP, "[¶[]]"), limits=shallow)

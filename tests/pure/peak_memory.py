@@ -32,7 +32,7 @@ def joined(head: bytes, units: Iterable[bytes], tail: bytes, size: int) -> bytes
 
 
 def keys(spell: Callable[[int], str]) -> Iterable[bytes]:
-    return (f'"{spell(i)}":0,'.encode() for i in range(10**9))
+    return (f'"{spell(i)}":0,'.encode() for i in range(1, 10**9))
 
 
 HEAD = b'{"source":{"kind":"k","id":"i"},"builder_version":"b","x":'
@@ -61,6 +61,7 @@ TEXTS: dict[str, Callable[[int], bytes]] = {
     "nested objects, then distinct keys": lambda size: nested_then_keys(b'{"":', b"}", 4, size),
     "floats that grow": lambda size: filled(HEAD + b"[", b"1e15,", b"0]}", size),
     "distinct short keys": lambda size: joined(HEAD + b"{", keys(short_key), b'"":0}}', size),
+    "distinct short keys, one twice": lambda size: joined(HEAD + b'{"":0,', keys(short_key), b'"":0}}', size),
     "distinct short keys, refused": lambda size: joined(HEAD + b"{", keys(short_key), b'"":NaN}}', size),
     "deep arrays": lambda size: filled(HEAD, b"[", b"", size),
     "deep objects": lambda size: filled(HEAD, b'{"a":', b"", size),
@@ -86,7 +87,7 @@ def peak_bytes() -> int:
 
 def measure(name: str, limit: int) -> float:
     """How many times the limit the peak grows while the text is prepared."""
-    from pithstore.canonical import Limits
+    from pithstore.limits import Limits
     from pithstore.errors import InvalidRecord
     from pithstore.record import prepare
 

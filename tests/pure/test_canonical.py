@@ -11,7 +11,9 @@ import rfc8785
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from pithstore.canonical import DEFAULT_LIMITS, Limits, canonical, canonical_sections, check_value, join
+from pithstore.canonical import canonical, canonical_sections, join
+from pithstore.check_value import check_value
+from pithstore.limits import DEFAULT_LIMITS, Limits
 from pithstore.digest import Digest
 from pithstore.errors import UsageError
 from pithstore.model import Manifest, SectionEntry

@@ -15,7 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pithstore.canonical import Limits, canonical, check_value
+from pithstore.canonical import canonical
+from pithstore.check_value import check_value
+from pithstore.limits import Limits
 from pithstore.errors import InvalidRecord
 from pithstore.pointer import Json
 from pithstore.record import load, prepare

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pithstore.canonical import MAX_NESTING
+from pithstore.limits import MAX_NESTING
 from pithstore.diff import Change, as_patch, diff, patch
 from pithstore.errors import NotFound
 from pithstore.pointer import Json

@@ -10,7 +10,8 @@ import pytest
 from pithstore import errors
 from pithstore.digest import Digest
 from pithstore.errors import CATALOGUE, InvalidRecord, PithstoreError
-from pithstore.model import Line, PutResult, PutSummary, Source, Version
+from pithstore.model import Line, Source, Version
+from pithstore.results import PutResult, PutSummary
 
 EXIT_CODES = {
     "usage": 2,

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import pytest
 
-from pithstore.canonical import DEFAULT_LIMITS, Limits
+from pithstore.limits import DEFAULT_LIMITS, Limits
 from pithstore.errors import InvalidRecord
 from pithstore.fault import first_fault
 from pithstore.parse import parse, parse_value

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pithstore.canonical import DEFAULT_LIMITS
+from pithstore.limits import DEFAULT_LIMITS
 from pithstore.errors import InvalidRecord
 from pithstore.fault import first_fault
 from pithstore.parse import parse, parse_value

@@ -7,7 +7,8 @@ import json
 from pithstore.model import Source
 from pithstore.quoting import quote_kind, quote_name, unquote
 from pithstore.record import prepare
-from pithstore.references import ByBuilder, Ref, read_ref
+from pithstore.references import Ref, read_ref
+from pithstore.selectors import ByBuilder
 from tests.pure.archives import naughty_strings
 from tests.pure.laws import definition, hash_of
 

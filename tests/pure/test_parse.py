@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pithstore import parse as parse_module
-from pithstore.canonical import DEFAULT_LIMITS, Limits
+from pithstore.limits import DEFAULT_LIMITS, Limits
 from pithstore.errors import InvalidRecord
 from pithstore.fault import first_fault
 from pithstore.parse import count_rounded, parse, parse_value

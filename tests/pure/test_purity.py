@@ -9,8 +9,8 @@ import sys
 import pytest
 
 PURE = (
-    *("errors", "digest", "pointer", "refusal", "canonical", "parse", "fault", "quoting", "times", "model"),
-    *("references", "profile", "record", "diff"),
+    *("errors", "digest", "limits", "pointer", "refusal", "canonical", "check_value", "fault", "parse"),
+    *("quoting", "times", "model", "selectors", "references", "profile", "record", "diff"),
 )
 IMPURE = {
     *("lmdb", "zstandard", "click", "cattrs", "orjson", "msgspec", "blake3", "hypothesis", "psycopg"),

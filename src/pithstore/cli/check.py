@@ -12,7 +12,7 @@ from pithstore.cli.texts import TextReport
 from pithstore.errors import DeclaredMismatch
 
 if TYPE_CHECKING:
-    from pithstore.meta import Configuration
+    from pithstore.configuration import Configuration
     from pithstore.profile import Verdict
     from pithstore.record import Prepared
 
@@ -52,7 +52,7 @@ def command(files: tuple[str, ...], show_declared: bool, strict: bool) -> int:
 
 
 def _configuration() -> Configuration:
-    from pithstore.meta import Configuration
+    from pithstore.configuration import Configuration
     from pithstore.store import open as open_store
 
     path = options.given_store()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from pithstore.canonical import decode
 from pithstore.cli import options
 from pithstore.cli.output import print_canonical, print_pretty
 
@@ -22,6 +21,6 @@ def command(ref: str, pretty: bool) -> None:
     with options.open_store() as store:
         data = store.get_bytes(ref)
     if pretty:
-        print_pretty(json.loads(data))
+        print_pretty(decode(data))
     else:
         print_canonical(data)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from pithstore.cli import options
@@ -27,7 +25,7 @@ def command(record_bytes: int | None, nesting: int | None, **rules: str | None) 
     A RULE that starts with '/' is a JSON Pointer into a record, any other is a constant.  Without rules a record
     has source.kind, source.id, source.version and builder_version.  Rules and limits are fixed from then on.
     """
-    from pithstore.canonical import DEFAULT_LIMITS, Limits
+    from pithstore.limits import DEFAULT_LIMITS, Limits
     from pithstore.profile import Profile
     from pithstore.store import open as open_store
     from pithstore.wire import to_json
@@ -35,16 +33,16 @@ def command(record_bytes: int | None, nesting: int | None, **rules: str | None) 
     given = {name: rule for name, rule in rules.items() if rule is not None}
     profile = Profile(**given, declared="none") if given else Profile()
     limits = Limits(record_bytes or DEFAULT_LIMITS.record_bytes, nesting or DEFAULT_LIMITS.nesting)
-    path = Path(options.new_store())
+    path = options.new_store()
     _refuse_existing(path)
     with open_store(path, create=True, profile=profile, limits=limits) as store:
         if options.wants_json():
-            print_json({"store": str(path), "configuration": to_json(store.configuration)})
+            print_json({"store": path, "configuration": to_json(store.configuration)})
         else:
             print_line(f"created a store at {path}")
 
 
-def _refuse_existing(path: Path) -> None:
+def _refuse_existing(path: str) -> None:
     from pithstore.store import open as open_store
 
     try:

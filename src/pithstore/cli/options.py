@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -78,10 +77,12 @@ def store_path() -> str:
 
 
 def _nearest() -> str:
-    here = Path.cwd()
-    for directory in (here, *here.parents):
-        if (directory / _NEAREST).is_dir():
-            return str(directory / _NEAREST)
+    here, above = os.getcwd(), None
+    while here != above:
+        candidate = os.path.join(here, _NEAREST)
+        if os.path.isdir(candidate):
+            return candidate
+        here, above = os.path.dirname(here), here
     raise NoStore(
         f"no store is named and there is no {_NEAREST} here or above; give --store PATH or set PITHSTORE, or "
         "create one with 'pithstore init'"

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pithstore.canonical import MAX_RECORD_BYTES
 from pithstore.cli.refused import say_refused
 from pithstore.errors import EXIT_DONE, EXIT_PARTLY, InvalidRecord
+from pithstore.limits import MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
     from pithstore.record_files import RecordText

@@ -15,7 +15,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from pathlib import Path
 
 import attrs
 
@@ -35,41 +34,41 @@ class Stamp:
     modified_ns: int
 
 
-def read_current(root: Path) -> tuple[str, Stamp]:
+def read_current(root: str) -> tuple[str, Stamp]:
     """The name of the generation that counts and its stamp; NoStore or Damaged where CURRENT names none."""
     try:
-        with open(root / CURRENT, encoding="ascii", errors="replace") as file:
+        with open(os.path.join(root, CURRENT), encoding="ascii", errors="replace") as file:
             status, name = os.fstat(file.fileno()), file.read(64).strip()
     except (FileNotFoundError, NotADirectoryError):
         raise NoStore(f"there is no store at {root}; create one with 'pithstore --store {root} init'") from None
     if not _GENERATION.fullmatch(name):
-        raise Damaged(f"{root / CURRENT} names no generation; its one line should be like {FIRST_GENERATION!r}")
+        raise Damaged(f"{root}/{CURRENT} names no generation; its one line should be like {FIRST_GENERATION!r}")
     return name, Stamp(status.st_ino, status.st_mtime_ns)
 
 
-def current_stamp(root: Path) -> Stamp | None:
+def current_stamp(root: str) -> Stamp | None:
     """The stamp of CURRENT as it is now; None where there is no such file any more."""
     try:
-        status = os.stat(root / CURRENT)
+        status = os.stat(os.path.join(root, CURRENT))
     except FileNotFoundError:
         return None
     return Stamp(status.st_ino, status.st_mtime_ns)
 
 
-def move_current(root: Path, generation: str) -> None:
+def move_current(root: str, generation: str) -> None:
     """Make that generation the one that counts, durably and at once."""
-    temporary = root / f"{CURRENT}.tmp"
+    temporary = os.path.join(root, f"{CURRENT}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
         os.write(descriptor, f"{generation}\n".encode())
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    os.rename(temporary, root / CURRENT)
+    os.rename(temporary, os.path.join(root, CURRENT))
     sync_directory(root)
 
 
-def sync_directory(directory: Path) -> None:
+def sync_directory(directory: str) -> None:
     """Make the names in a directory durable."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -78,9 +77,9 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def prepare_directory(root: Path) -> None:
+def prepare_directory(root: str) -> None:
     """A directory in which a store can be created: made, or empty, or left by a creation that did not finish."""
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.makedirs(root, mode=0o700, exist_ok=True)
     strangers = [
         name
         for name in sorted(os.listdir(root))
@@ -90,7 +89,7 @@ def prepare_directory(root: Path) -> None:
         raise UsageError(f"{root} is not empty (it holds {strangers[0]!r}); give a directory that does not exist")
 
 
-def hold_in_use(generation: Path) -> int:
+def hold_in_use(generation: str) -> int:
     """A descriptor that keeps the generation from being removed until it is closed."""
     descriptor = os.open(generation, os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(descriptor, fcntl.LOCK_SH)

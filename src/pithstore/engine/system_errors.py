@@ -6,13 +6,12 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from pithstore.errors import PithstoreError, StorageFailed
 
 
 @contextlib.contextmanager
-def system_errors(root: Path) -> Iterator[None]:
+def system_errors(root: str) -> Iterator[None]:
     """Turn an OSError inside the block into a StorageFailed that says what to do about the store at `root`."""
     try:
         yield
@@ -20,7 +19,7 @@ def system_errors(root: Path) -> Iterator[None]:
         raise storage_failed(root, error.errno or 0, error.strerror or str(error)) from None
 
 
-def storage_failed(root: Path, code: int, why: str) -> PithstoreError:
+def storage_failed(root: str, code: int, why: str) -> PithstoreError:
     """The error for an errno; `why` is said where the number says nothing."""
     if code in (errno.EACCES, errno.EPERM):
         return StorageFailed(

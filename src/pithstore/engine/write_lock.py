@@ -13,8 +13,8 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
+from pithstore.engine.generations import WRITE_LOCK
 from pithstore.engine.system_errors import system_errors
 from pithstore.errors import StoreBusy
 
@@ -30,8 +30,8 @@ class WriteLock:
     pauses.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, root: str) -> None:
+        self._root = root
         self._threads = threading.Lock()
         self._lock: int | None = None
         self._waiting: int | None = None
@@ -42,37 +42,37 @@ class WriteLock:
         deadline = time.monotonic() + patience
         if not self._threads.acquire(timeout=patience):
             raise StoreBusy(
-                f"{self._path.parent}: store busy, another thread of this process is writing "
+                f"{self._root}: store busy, another thread of this process is writing "
                 f"(waited {patience:g} s); try again later"
             )
+        lock: int | None = None
         try:
-            with system_errors(self._path.parent):
-                lock = self._acquire(deadline, patience)
-            try:
-                yield
-            finally:
-                fcntl.flock(lock, fcntl.LOCK_UN)
+            with system_errors(self._root):
+                lock, waiting = self._open()
+                self._acquire(lock, waiting, deadline, patience)
+            yield
         finally:
+            if lock is not None:
+                fcntl.flock(lock, fcntl.LOCK_UN)  # without harm where it is not held, and never left behind
             self._threads.release()
 
-    def _acquire(self, deadline: float, patience: float) -> int:
-        lock, waiting = self._open()
-        if not (_try_lock(waiting) and _try_lock(lock)):
-            fcntl.flock(waiting, fcntl.LOCK_SH)
-            try:
+    def _acquire(self, lock: int, waiting: int, deadline: float, patience: float) -> None:
+        nobody_waits = _try_lock(waiting)
+        try:
+            if not (nobody_waits and _try_lock(lock)):
+                fcntl.flock(waiting, fcntl.LOCK_SH)
                 self._poll(lock, deadline, patience)
-            finally:
-                fcntl.flock(waiting, fcntl.LOCK_UN)
-        else:
+        finally:
             fcntl.flock(waiting, fcntl.LOCK_UN)
         self._sign(lock)
-        return lock
 
     def _open(self) -> tuple[int, int]:
         if self._lock is None:
-            self._lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            self._lock = os.open(
+                os.path.join(self._root, WRITE_LOCK), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600
+            )
         if self._waiting is None:
-            self._waiting = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            self._waiting = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
         return self._lock, self._waiting
 
     def _poll(self, lock: int, deadline: float, patience: float) -> None:
@@ -93,7 +93,7 @@ class WriteLock:
     def _busy(self, lock: int, patience: float) -> str:
         holder = os.pread(lock, _HOLDER_BYTES, 0).decode(errors="replace").strip()
         return (
-            f"{self._path.parent}: store busy, {holder or 'another process'} is writing "
+            f"{self._root}: store busy, {holder or 'another process'} is writing "
             f"(waited {patience:g} s); try again later"
         )
 

@@ -20,10 +20,11 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from pithstore.canonical import MAX_INTEGER_DIGITS
+from pithstore.limits import MAX_INTEGER_DIGITS
 from pithstore.model import Source
 from pithstore.pointer import Json
-from pithstore.references import AsOf, Before, ByBuilder, ByNumber, BySnapshot, Ref, Selector
+from pithstore.references import Ref
+from pithstore.selectors import AsOf, Before, ByBuilder, ByNumber, BySnapshot, Selector
 
 AWKWARD_TEXTS = (
     "",

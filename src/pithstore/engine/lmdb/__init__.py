@@ -8,13 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Self
 
 from pithstore.engine import EngineLimits, T, Update, View
 from pithstore.engine.generations import (
     FIRST_GENERATION,
-    WRITE_LOCK,
     move_current,
     prepare_directory,
     read_current,
@@ -59,10 +57,10 @@ class LmdbEngine:
 
         What `first` writes is there before anybody can open the store: it exists whole or not at all.
         """
-        root = Path(directory)
+        root = os.fspath(directory)
         with lmdb_errors(root), system_errors(root):
             prepare_directory(root)
-            lock = WriteLock(root / WRITE_LOCK)
+            lock = WriteLock(root)
             try:
                 with lock.held(patience):
                     _create_generation(root, spaces, first)
@@ -85,7 +83,7 @@ class LmdbEngine:
         `patience` is how many seconds an update waits for other writers, `map_size` the address space to start
         with (bytes; it grows by itself).
         """
-        root = Path(directory)
+        root = os.fspath(directory)
         with lmdb_errors(root):
             environment = share(root, tuple(spaces), readonly=readonly, patience=patience, map_size=map_size)
         return cls(environment, readonly=readonly, patience=patience)
@@ -105,8 +103,8 @@ class LmdbEngine:
     def stored_bytes(self) -> int:
         """How many bytes the files of the store take on the medium."""
         with self._retained() as environment, system_errors(environment.root):
-            files = [path for path in environment.root.rglob("*") if path.is_file()]
-            return sum(path.lstat().st_blocks * 512 for path in files)
+            files = [os.path.join(here, name) for here, _, names in os.walk(environment.root) for name in names]
+            return sum(os.lstat(path).st_blocks * 512 for path in files)
 
     def close(self) -> None:
         """Close the handle; the environment closes with the last handle on it, and the last call inside it."""
@@ -126,12 +124,12 @@ class LmdbEngine:
             self._environment.release()
 
 
-def _create_generation(root: Path, spaces: Sequence[str], first: Callable[[Update], object] | None) -> None:
+def _create_generation(root: str, spaces: Sequence[str], first: Callable[[Update], object] | None) -> None:
     with contextlib.suppress(NoStore):
         read_current(root)
         raise StoreExists(f"there is a store at {root} already")
-    directory = root / FIRST_GENERATION
-    directory.mkdir(mode=0o700, exist_ok=True)
+    directory = os.path.join(root, FIRST_GENERATION)
+    os.makedirs(directory, mode=0o700, exist_ok=True)
     environment = reserve(directory, RESERVED, readonly=False)
     try:
         with environment.begin(write=True) as raw:

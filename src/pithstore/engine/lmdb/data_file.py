@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import time
-from pathlib import Path
 
 from pithstore.errors import Damaged
 
@@ -16,7 +16,7 @@ _PAGE_SIZES = (0x1000, 0x2000, 0x4000, 0x8000, 0x10000)
 _ATTEMPTS = 5
 
 
-def check_data_file(path: Path) -> None:
+def check_data_file(path: str) -> None:
     """Return if the file can be mapped: both meta pages sound, and every page that is in use there.
 
     Reads two pages.  Only a file that is shorter than its meta page says is walked: its end may be pages that
@@ -30,7 +30,7 @@ def check_data_file(path: Path) -> None:
     raise Damaged(f"{path} is damaged: {why}; restore the store from a copy")
 
 
-def _meta_fault(path: Path) -> str | None:
+def _meta_fault(path: str) -> str | None:
     try:
         head = _head(path)
     except FileNotFoundError:
@@ -45,22 +45,22 @@ def _meta_fault(path: Path) -> str | None:
     return None
 
 
-def _length_fault(path: Path) -> str | None:
+def _length_fault(path: str) -> str | None:
     metas = _metas(_head(path))
     last_page, page = max(metas, key=lambda meta: meta[4])[3], metas[0][2]
-    length, needed = path.stat().st_size, (last_page + 1) * page
+    length, needed = os.stat(path).st_size, (last_page + 1) * page
     if length >= needed:
         return None
     from lmdb.verify import VerifyError, verify  # only for a file that is short
 
     try:
-        findings: list[str] = verify(str(path), subdir=False)  # type: ignore[no-untyped-call]  # it has no types
+        findings: list[str] = verify(path, subdir=False)  # type: ignore[no-untyped-call]  # it has no types
     except VerifyError as error:
         findings = [str(error)]
     return f"it has {length} of {needed} bytes, and {findings[0]}" if findings else None
 
 
-def _head(path: Path) -> bytes:
+def _head(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read(2 * max(_PAGE_SIZES))
 

@@ -6,14 +6,12 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import lmdb
 
 from pithstore.engine import T, Update, View
 from pithstore.engine.gate import Gate
 from pithstore.engine.generations import (
-    WRITE_LOCK,
     Stamp,
     current_stamp,
     hold_in_use,
@@ -38,16 +36,16 @@ class Environment:
     """
 
     def __init__(
-        self, root: Path, spaces: tuple[str, ...], *, readonly: bool, patience: float, map_size: int | None
+        self, root: str, spaces: tuple[str, ...], *, readonly: bool, patience: float, map_size: int | None
     ) -> None:
         self.root = root
         self.readonly = readonly
         self.gate = Gate()
         self._users = 1
         self._pid = os.getpid()
-        self._spaces = spaces
+        self.spaces = spaces
         self._map_size = map_size or RESERVED
-        self._lock = WriteLock(root / WRITE_LOCK)
+        self._lock = WriteLock(root)
         self._stamp: Stamp | None = None
         self._size_at_reader_check = 0
         try:
@@ -114,7 +112,7 @@ class Environment:
     def _resize(self, seen: int) -> None:
         """Make the map larger than the one that was too small, for what this process or another wrote."""
         self._raw.reader_check()
-        size = 2 * max(seen, self._data_file.stat().st_size)
+        size = 2 * max(seen, os.stat(self._data_file).st_size)
         try:
             self._raw.set_mapsize(size)
         except lmdb.MemoryError:
@@ -125,7 +123,7 @@ class Environment:
 
     def _check_readers_after_growth(self) -> None:
         """Free the slots of readers that died: what they pinned makes the file grow."""
-        size = self._data_file.stat().st_size
+        size = os.stat(self._data_file).st_size
         if size - self._size_at_reader_check >= _GROWTH_BETWEEN_READER_CHECKS:
             self._raw.reader_check()
             self._size_at_reader_check = size
@@ -148,25 +146,25 @@ class Environment:
     def _open_generation(self) -> None:
         directory, stamp, in_use = self._choose_generation()
         try:
-            check_data_file(directory / "data.mdb")
+            check_data_file(os.path.join(directory, "data.mdb"))
             self._raw = reserve(directory, self._map_size, readonly=self.readonly)
         except BaseException:
             os.close(in_use)
             raise
-        self._stamp, self._in_use, self._data_file = stamp, in_use, directory / "data.mdb"
+        self._stamp, self._in_use, self._data_file = stamp, in_use, os.path.join(directory, "data.mdb")
         try:
             self._raw.reader_check()
-            self._size_at_reader_check = self._data_file.stat().st_size
-            self._databases = {space: self._open_space(space) for space in self._spaces}
+            self._size_at_reader_check = os.stat(self._data_file).st_size
+            self._databases = {space: self._open_space(space) for space in self.spaces}
         except BaseException:
             self._close_generation()
             raise
 
-    def _choose_generation(self) -> tuple[Path, Stamp, int]:
+    def _choose_generation(self) -> tuple[str, Stamp, int]:
         """The directory that counts, checked, with the stamp of CURRENT and a descriptor that keeps it."""
         while True:
             name, stamp = read_current(self.root)
-            directory = self.root / name
+            directory = os.path.join(self.root, name)
             try:
                 in_use = hold_in_use(directory)
             except FileNotFoundError:
@@ -195,7 +193,7 @@ class Environment:
 
     def retain(self) -> None:
         """Take part in the environment until `release`; UsageError where it is closed, or another process's."""
-        if self._pid != os.getpid():
+        if self.forked:
             raise UsageError(f"{self.root} was opened before this process was forked; open it again here")
         with _counting:
             if not self._users:
@@ -204,7 +202,7 @@ class Environment:
 
     def release(self) -> None:
         """End taking part; the last one closes the environment."""
-        if self._pid != os.getpid():
+        if self.forked:
             return
         with _counting:
             self._users -= 1
@@ -212,6 +210,11 @@ class Environment:
         if last:
             with _opening(self.root):
                 self.shut()
+
+    @property
+    def forked(self) -> bool:
+        """Whether this process is not the one that opened the environment."""
+        return self._pid != os.getpid()
 
     @property
     def unused(self) -> bool:
@@ -238,12 +241,12 @@ def _abort(raw: lmdb.Transaction[bytes] | None) -> None:
             raw.abort()
 
 
-def reserve(directory: Path, map_size: int, *, readonly: bool) -> lmdb.Environment:
+def reserve(directory: str, map_size: int, *, readonly: bool) -> lmdb.Environment:
     """The environment, with that much address space or as much of it as the system gives."""
     while True:
         try:
             return lmdb.open(
-                str(directory),
+                directory,
                 map_size=map_size,
                 readonly=readonly,
                 mode=0o600,
@@ -259,13 +262,13 @@ def reserve(directory: Path, map_size: int, *, readonly: bool) -> lmdb.Environme
 
 _counting = threading.Lock()
 _open: dict[tuple[int, int], Environment] = {}
-_roots: dict[Path, threading.Lock] = {}
+_roots: dict[str, threading.Lock] = {}
 
 
-def _opening(root: Path) -> threading.Lock:
+def _opening(root: str) -> threading.Lock:
     """The lock under which this process opens and closes that store: LMDB must never have it open twice."""
     with _counting:
-        return _roots.setdefault(root.resolve(), threading.Lock())
+        return _roots.setdefault(os.path.realpath(root), threading.Lock())
 
 
 def _forget(environment: Environment) -> bool:
@@ -276,12 +279,12 @@ def _forget(environment: Environment) -> bool:
 
 
 def share(
-    root: Path, spaces: tuple[str, ...], *, readonly: bool, patience: float, map_size: int | None
+    root: str, spaces: tuple[str, ...], *, readonly: bool, patience: float, map_size: int | None
 ) -> Environment:
     """The environment of this process on that directory, retained once more for the caller."""
     with system_errors(root), _opening(root):
         read_current(root)  # NoStore before anything else is said
-        status = root.stat()
+        status = os.stat(root)
         environment = _open.get((status.st_dev, status.st_ino))
         if environment is not None and environment.unused:
             environment.shut()  # before whoever left last gets to it
@@ -290,6 +293,12 @@ def share(
             environment = Environment(root, spaces, readonly=readonly, patience=patience, map_size=map_size)
             _open[status.st_dev, status.st_ino] = environment
             return environment
+        if environment.forked:
+            raise UsageError(
+                f"{root}: this process was forked inside a transaction; start it with spawn, or fork later"
+            )
+        if environment.spaces != spaces:
+            raise UsageError(f"{root} is open in this process with other spaces")
         if environment.readonly and not readonly:
             raise UsageError(f"{root} is open read-only in this process; close it before opening it for writing")
         environment.retain()

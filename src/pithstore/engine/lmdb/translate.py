@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import lmdb
 
@@ -24,7 +23,7 @@ _DAMAGE = (
 
 
 @contextlib.contextmanager
-def lmdb_errors(root: Path) -> Iterator[None]:
+def lmdb_errors(root: str) -> Iterator[None]:
     """Turn LMDB's errors inside the block into ours, about the store at `root`; no other error is touched."""
     try:
         yield

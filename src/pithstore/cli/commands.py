@@ -1,0 +1,99 @@
+"""The commands by name, and how what they raise becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from pithstore.cli.escape import for_terminal
+from pithstore.cli.options import shared_options
+from pithstore.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, PithstoreError, StorageFailed
+
+COMMANDS = {
+    "init": "Create a store.",
+    "put": "Store records from files.",
+    "get": "Print the record that a reference means.",
+    "cat": "Print the blob that a digest names.",
+    "ls": "List sources, or the sections of a version.",
+    "log": "List the versions of a source.",
+    "diff": "Show what changed between two versions.",
+    "verify": "Read everything again and compare it with its hashes.",
+    "check": "Validate records without storing them.",
+    "hash": "Print canonical hashes of JSON texts.",
+    "stat": "Print how much the store holds.",
+}
+
+
+class _Commands(click.Group):
+    """The commands by name, none of them imported before it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"pithstore.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="A reference is SOURCE[@SELECTOR][#SECTION[/POINTER]], as in arxiv:2606.09475@-1#verdict. "
+    "Exit codes: 0 done, 1 differs or problems found, 2 usage, 3 partly done, 4 not found, 5 ambiguous, "
+    "6 invalid record, 7 declared mismatch, 10 no store, 11 busy, 12 damaged, 15 storage failed, 130 interrupted.",
+)
+@shared_options
+@click.version_option(package_name="pithstore", message="%(package)s %(version)s")
+def cli() -> None:
+    """Keep every version of JSON records, once, and prove that they are what they were."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command (the process's own arguments if none are given); its exit code."""
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    color = False if os.environ.get("NO_COLOR") else None
+    try:
+        result = cli.main(arguments, standalone_mode=False, color=color, prog_name="pithstore")
+    except PithstoreError as error:
+        _say(str(error))
+        return error.exit_code
+    except click.ClickException as error:
+        _say(f"{error.format_message().rstrip('.')}; see '{_command_path(error)} --help'")
+        return EXIT_USAGE
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted; what was acknowledged stays")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _say(f"{error.filename or 'input or output'}: {error.strerror or error}")
+        return StorageFailed.exit_code
+    return result if isinstance(result, int) else EXIT_DONE
+
+
+def _command_path(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return context.command_path if isinstance(context, click.Context) else "pithstore"
+
+
+def _say(message: str) -> None:
+    click.echo(f"pithstore: {for_terminal(message)}", err=True)

@@ -1,0 +1,41 @@
+"""How large and how deep a record may be."""
+
+from __future__ import annotations
+
+import attrs
+
+from pithstore.errors import UsageError
+
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+MAX_NESTING = 512
+MAX_INTEGER_DIGITS = 4300
+
+
+def _positive(_: object, attribute: attrs.Attribute[int], value: int) -> None:
+    if value < 1:
+        raise UsageError(f"the limit {attribute.name} is at least 1, not {value}")
+
+
+def _only_downwards(_: object, attribute: attrs.Attribute[int], value: int) -> None:
+    if value > MAX_NESTING:
+        raise UsageError(f"the limit {attribute.name} is at most {MAX_NESTING}, not {value}: parsers die beyond")
+
+
+@attrs.frozen
+class Limits:
+    """How large (bytes, of the text and of the canonical form) and how deep a record may be.
+
+    An array or object takes two bytes of text and up to 232 of memory, so their number is limited too, to one for
+    each 8 bytes of `record_bytes`: what a hostile text makes us hold stays below 40 times the limit.
+    """
+
+    record_bytes: int = attrs.field(default=MAX_RECORD_BYTES, validator=_positive)
+    nesting: int = attrs.field(default=MAX_NESTING, validator=[_positive, _only_downwards])
+
+    @property
+    def containers(self) -> int:
+        """How many arrays and objects a record may hold."""
+        return max(1000, self.record_bytes // 8)
+
+
+DEFAULT_LIMITS = Limits()
