@@ -37,5 +37,10 @@ class Limits:
         """How many arrays and objects a record may hold."""
         return max(1000, self.record_bytes // 8)
 
+    @property
+    def sections(self) -> int:
+        """How many sections a record may have; each is kept, hashed and named on its own."""
+        return max(1000, self.record_bytes // 256)
+
 
 DEFAULT_LIMITS = Limits()

@@ -39,6 +39,9 @@ def prepare(
     Text passes `parse`, a mapping passes `check_value`: both end with the same bytes for the same record.
     """
     value = load(record, limits)
+    if len(value) > limits.sections:
+        why = f"the record has {len(value)} sections, over the limit of {limits.sections}"
+        raise refuse_value(Reason.TOO_LARGE, why, "")
     identity = identify(value, profile)
     sections = canonical_sections(value)
     snapshot, size = _hash(sections)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import TypeVar
 
-from pithstore.limits import DEFAULT_LIMITS, Limits
 from pithstore.errors import InvalidRecord, UsageError
+from pithstore.limits import DEFAULT_LIMITS, Limits
 from pithstore.parse import parse_value
 from pithstore.refusal import Reason
 

@@ -87,8 +87,8 @@ def peak_bytes() -> int:
 
 def measure(name: str, limit: int) -> float:
     """How many times the limit the peak grows while the text is prepared."""
-    from pithstore.limits import Limits
     from pithstore.errors import InvalidRecord
+    from pithstore.limits import Limits
     from pithstore.record import prepare
 
     text = TEXTS[name](limit)

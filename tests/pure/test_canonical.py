@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from pithstore.canonical import canonical, canonical_sections, join
 from pithstore.check_value import check_value
-from pithstore.limits import DEFAULT_LIMITS, Limits
 from pithstore.digest import Digest
 from pithstore.errors import UsageError
+from pithstore.limits import DEFAULT_LIMITS, Limits
 from pithstore.model import Manifest, SectionEntry
 from pithstore.parse import parse
 from pithstore.pointer import Json

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from pithstore.canonical import canonical
 from pithstore.check_value import check_value
-from pithstore.limits import Limits
 from pithstore.errors import InvalidRecord
+from pithstore.limits import Limits
 from pithstore.pointer import Json
 from pithstore.record import load, prepare
 from pithstore.refusal import Reason

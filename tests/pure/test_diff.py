@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pithstore.limits import MAX_NESTING
 from pithstore.diff import Change, as_patch, diff, patch
 from pithstore.errors import NotFound
+from pithstore.limits import MAX_NESTING
 from pithstore.pointer import Json
 from pithstore.testing.strategies import json_values, scalars, texts
 from tests.pure.laws import definition, with_room

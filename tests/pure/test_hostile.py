@@ -7,9 +7,9 @@ from hashlib import sha256
 
 import pytest
 
-from pithstore.limits import DEFAULT_LIMITS, Limits
 from pithstore.errors import InvalidRecord
 from pithstore.fault import first_fault
+from pithstore.limits import DEFAULT_LIMITS, Limits
 from pithstore.parse import parse, parse_value
 from pithstore.record import prepare
 from pithstore.refusal import Reason

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from pithstore.limits import DEFAULT_LIMITS
 from pithstore.errors import InvalidRecord
 from pithstore.fault import first_fault
+from pithstore.limits import DEFAULT_LIMITS
 from pithstore.parse import parse, parse_value
 from pithstore.refusal import Reason
 from tests.pure.archives import json_test_suite

@@ -13,9 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pithstore import parse as parse_module
-from pithstore.limits import DEFAULT_LIMITS, Limits
 from pithstore.errors import InvalidRecord
 from pithstore.fault import first_fault
+from pithstore.limits import DEFAULT_LIMITS, Limits
 from pithstore.parse import count_rounded, parse, parse_value
 from pithstore.pointer import Json
 from pithstore.refusal import Reason

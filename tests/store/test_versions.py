@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -146,33 +145,48 @@ ARRIVALS = st.lists(
 )
 
 
-def pairs(arrivals: Sequence[tuple[Record, datetime]]) -> Iterator[list[tuple[Record, datetime]]]:
-    """The arrivals in pieces of two."""
-    for i in range(0, len(arrivals), 2):
-        yield list(arrivals[i : i + 2])
-
-
 @pytest.mark.parametrize("name", ENGINES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(arrivals=ARRIVALS, seed=st.integers(0, 100))
-def test_any_import_with_times_repeated_in_any_order_writes_nothing(
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(arrivals=ARRIVALS, data=st.data())
+def test_what_was_stored_at_its_time_is_never_stored_again(
     tmp_path_factory: pytest.TempPathFactory,
     name: EngineName,
     arrivals: list[tuple[Record, datetime]],
-    seed: int,
+    data: st.DataObject,
 ) -> None:
     with new_store(name, tmp_path_factory.mktemp("store")) as store:
-        for pair in pairs(arrivals):
-            store.put_batch([Arrival(store.prepare(one), moment) for one, moment in pair])
+        stored = [arrival for i in range(0, len(arrivals), 2) for arrival in put_batch(store, arrivals[i : i + 2])]
         versions = list(store.history("k:1")) if arrivals else []
-        shuffled = list(arrivals)
-        random.Random(seed).shuffle(shuffled)
-        assert not any(imported(store, arrivals))
+        assert len(versions) == len(stored)
+        shuffled = data.draw(st.permutations(stored))
         assert not any(imported(store, shuffled))
-        batch = store.put_batch([Arrival(store.prepare(one), moment) for one, moment in shuffled])
-        assert not any(result.stored for result in batch)
+        assert put_batch(store, shuffled) == []
         assert list(store.history("k:1") if arrivals else ()) == versions
         assert store.verify().ok
+
+
+def put_batch(store: Store, arrivals: Sequence[tuple[Record, datetime]]) -> list[tuple[Record, datetime]]:
+    """The arrivals that were stored."""
+    results = store.put_batch([Arrival(store.prepare(one), moment) for one, moment in arrivals])
+    return [arrival for arrival, result in zip(arrivals, results, strict=True) if result.stored]
+
+
+@given(states=st.lists(st.sampled_from([A, B, C]), max_size=12), data=st.data())
+def test_an_import_with_rising_times_can_be_repeated_in_any_order(
+    tmp_path_factory: pytest.TempPathFactory, states: list[Record], data: st.DataObject
+) -> None:
+    with new_store("memory", tmp_path_factory.getbasetemp()) as store:
+        arrivals = [(one, NOON + n * HOUR) for n, one in enumerate(states)]
+        imported(store, arrivals)
+        assert not any(imported(store, arrivals))
+        assert not any(imported(store, data.draw(st.permutations(arrivals))))
+
+
+def test_what_a_back_fill_has_hidden_is_stored_when_it_is_said_again(store: Store) -> None:
+    assert imported(store, [(A, NOON), (A, NOON + 2 * HOUR), (B, NOON + HOUR)]) == [True, False, True]
+    assert store.get("k:1@2026-06-01T14:00:00Z") == B
+    assert imported(store, [(A, NOON + 2 * HOUR), (A, NOON + 2 * HOUR)]) == [True, False]
+    assert store.get("k:1@2026-06-01T14:00:00Z") == A
 
 
 def test_times_are_those_of_the_line_not_of_the_source(store: Store) -> None:
@@ -317,7 +331,6 @@ def test_nothing_put_is_nothing_stored(store: Store) -> None:
     assert list(store.sources()) == []
 
 
-@settings(max_examples=200)
 @given(everything=st.lists(records(), max_size=4))
 def test_any_records_come_back_byte_by_byte(
     tmp_path_factory: pytest.TempPathFactory, everything: list[Record]
