@@ -189,7 +189,7 @@ def decode_manifest(data: bytes) -> Manifest:
 
 def encode_place(place: Place) -> bytes:
     """Writer, sequence, offset and length."""
-    return b"".join(map(write_number, attrs.astuple(place)))
+    return b"".join(map(write_number, (place.writer, place.sequence, place.offset, place.length)))
 
 
 def decode_place(data: bytes) -> Place:

@@ -179,14 +179,14 @@ def _additions(
     by_snapshot = {record.snapshot: record for record in prepared}
     for version in index.new.values():
         record = by_snapshot[version.snapshot]
-        brought = {section for section in record.manifest.sections if section.digest in blobs_left}
-        unique = {section.digest: section.size for section in brought}
+        sections = record.manifest.sections
+        unique = {section.digest: section.size for section in sections if section.digest in blobs_left}
         gain = Totals(
             sources=int(version.number == 1),
             versions=1,
             snapshots=int(version.snapshot in snapshots_left),
             blobs=len(unique),
-            sections=len(record.manifest.sections),
+            sections=len(sections),
             canonical_bytes=record.size,
             unique_bytes=sum(unique.values()),
             fingerprint=fingerprint(version),

@@ -90,7 +90,7 @@ class FilePut:
                 self._put_from(file, None, FileProgress())
                 return
             file_id = FileId(file.digest(), self._observed_at.rule)
-            done = None if self._again else self._store.file_progress(file_id)
+            done = None if self._again else self._progress(file_id)
             if done is not None and done.complete:
                 self._skip(file, done)
                 return
@@ -103,6 +103,10 @@ class FilePut:
             if file_id.digest != file.digest():
                 raise StorageFailed(f"{file.name} changed while it was read; put it once more")
             self._files[file_id] = attrs.evolve(reached, complete=True)
+
+    def _progress(self, file_id: FileId) -> FileProgress | None:
+        """How far the file has come, with what is waiting to be put: a file may be named twice."""
+        return self._files.get(file_id) or self._store.file_progress(file_id)
 
     def _skip(self, file: RecordFile, done: FileProgress) -> None:
         refused = f", {done.refused} of its records refused" if done.refused else ""

@@ -70,9 +70,14 @@ def open(  # noqa: A001 - read as pithstore.open
             LmdbEngine.create(path, SPACES, first, patience=patience).close()
         engine = LmdbEngine.open(path, SPACES, patience=patience)
     store = Store(engine)
-    if wanted is not None and store.configuration != wanted:
+    try:
+        if wanted is not None and store.configuration != wanted:
+            raise UsageError(
+                f"{path} was created with another profile or other limits, which are fixed; give none"
+            )
+    except BaseException:
         store.close()
-        raise UsageError(f"{path} was created with another profile or other limits, which are fixed; give none")
+        raise
     return store
 
 
