@@ -279,7 +279,7 @@ def test_every_time_that_utc_can_hold_is_kept(store: Store, moment: datetime) ->
 @pytest.mark.parametrize(
     "moment",
     [
-        datetime(2026, 6, 1),  # noqa: DTZ001 - a naive one is what is refused
+        datetime(2026, 6, 1),
         datetime.min.replace(tzinfo=timezone(HOUR)),
         datetime.max.replace(tzinfo=timezone(-HOUR)),
     ],
