@@ -113,10 +113,15 @@ def _print_summary(work: FilePut) -> None:
         names = ("records", "versions", "unchanged", "refused", "sections", "new_sections")
         print_json({name: getattr(summary, name) for name in names})
         return
+    records, versions = _count(summary.records, "record"), _count(summary.versions, "new version")
     print_line(
-        f"{summary.records:,} records: {summary.versions:,} new versions, {summary.unchanged:,} unchanged, "
-        f"{summary.refused:,} refused; {summary.new_sections:,} of {summary.sections:,} sections were new"
+        f"{records}: {versions}, {summary.unchanged:,} unchanged, {summary.refused:,} refused; "
+        f"{summary.new_sections:,} of {summary.sections:,} sections were new"
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _exit_code(work: FilePut) -> int:
