@@ -17,8 +17,12 @@ from pithstore.cli.commands import COMMANDS
 from pithstore.errors import CATALOGUE
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "examples/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+ANY_FENCE = re.compile(r"^[ \t>]*(?:```|~~~)", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 ANYTHING = "..."
 
@@ -93,6 +97,11 @@ def test_a_step_that_shows_something_else_is_seen() -> None:
 @pytest.mark.parametrize("document", WITH_BLOCKS, ids=name_of)
 def test_every_block_is_of_a_kind_that_is_run_or_plain_text(document: Path) -> None:
     assert {block.kind for block in blocks(document)} <= {"python", "console", "text"}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_no_block_is_fenced_so_that_it_would_be_passed_over(document: Path) -> None:
+    assert len(ANY_FENCE.findall(document.read_text())) == 2 * len(blocks(document))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -131,19 +130,27 @@ def fork_with_open_store(pipe: Connection, path: Path) -> None:
 
 
 def put_many_small(pipe: Connection, path: Path, count: int) -> None:
-    """Put a generated stream; how far resident memory has grown at its highest, in bytes."""
+    """Put a generated stream; by how much memory beside the map of the store has grown at its highest."""
+    peak = 0
 
     def stream() -> Iterator[dict[str, Json]]:
+        nonlocal peak
         for n in range(count):
+            if n % 100 == 99:
+                peak = max(peak, memory_beside_the_map())
             yield {"source": {"kind": "k", "id": str(n % 997)}, "builder_version": "b1", "n": n, "s": str(n) * 20}
 
     with open_store(path, create=True) as store:
         store.put_many([numbered(0, 0)])
-        before = _resident()
-        pipe.send(("records", store.put_many(stream()).records))
-        pipe.send(("grown", _resident() - before))
+        before = memory_beside_the_map()
+        pipe.send(store.put_many(stream()).records)
+        pipe.send(peak - before)
 
 
-def _resident() -> int:
-    """The most memory this process has had at once, in bytes, the map of the store included."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def memory_beside_the_map() -> int:
+    """The resident memory of this process that is not the map of a file, in bytes.
+
+    Not ru_maxrss, which counts the map, and which a process inherits from the one that started it.
+    """
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("RssAnon")))

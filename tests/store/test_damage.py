@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from pithstore import manifests, versions
 from pithstore.codec import Head, LineHead, encode_head
 from pithstore.counts import FileProgress
 from pithstore.digest import Digest
-from pithstore.engine import Engine, Update
+from pithstore.engine import Engine, T, Update
 from pithstore.errors import Damaged, NotFound
 from pithstore.files import FileId
 from pithstore.ingest import Arrival
@@ -41,8 +42,10 @@ from pithstore.keys import (
     version_key,
 )
 from pithstore.model import Line, Manifest, Source, Version
+from pithstore.references import Ref
 from pithstore.report import VerifyReport
 from pithstore.seal import seal
+from pithstore.selectors import ByNumber
 from pithstore.sources import create_many
 from pithstore.store import Store
 from pithstore.tail import STREAM_BYTES
@@ -110,8 +113,11 @@ class Lasting:
     """An engine that stays open when a store on it is closed, or cannot be opened."""
 
     def __init__(self, engine: Engine) -> None:
-        self.limits, self.view, self.update = engine.limits, engine.view, engine.update
-        self.stored_bytes = engine.stored_bytes
+        self._engine = engine
+        self.limits, self.view, self.stored_bytes = engine.limits, engine.view, engine.stored_bytes
+
+    def update(self, fn: Callable[[Update], T]) -> T:
+        return self._engine.update(fn)
 
     def close(self) -> None:
         pass
@@ -274,6 +280,10 @@ def check_read(store: Store, of: tuple[Source, int], text: bytes, damage: tuple[
         check_words(str(error), source, number, damage[0])
     except NotFound:
         assert damage == ("version", "deleted")
+    for name, section in json.loads(text).items():
+        with suppress(Damaged, NotFound):
+            assert store.get_bytes(Ref(source, ByNumber(number), (name,))) == definition(section)
+            assert store.blob(Digest.of(definition(section))) == definition(section)
     with suppress(Damaged, NotFound):
         assert store.diff(f"{source}@{number}", f"{source}@{number}") == []
     with suppress(Damaged, NotFound):
@@ -500,6 +510,31 @@ def test_a_writer_goes_on_after_a_transaction_that_failed(shelf: Shelf, monkeypa
             store.put(record("7", x=2, y="lost"))
     assert [version.number for version in store.history("k:7")] == [1]
     assert store.put(record("7", x=2, y="lost")).version.number == 2
+    assert store.verify().ok
+
+
+class Interrupting(Lasting):
+    """An engine whose next update is durable, and interrupted before it can say so."""
+
+    interrupts = False
+
+    def update(self, fn: Callable[[Update], T]) -> T:
+        result = self._engine.update(fn)
+        if self.interrupts:
+            raise KeyboardInterrupt
+        return result
+
+
+def test_a_writer_goes_on_after_a_put_that_was_interrupted_when_it_was_durable(shelf: Shelf) -> None:
+    engine = Interrupting(shelf.engine)
+    store = Store(engine)
+    store.put(record("7", x=1))
+    engine.interrupts = True
+    with pytest.raises(KeyboardInterrupt):
+        store.put(record("7", x=2, y="kept"))
+    engine.interrupts = False
+    assert store.put(record("7", x=3, y="next")).version.number == 3
+    assert store.get("k:7@2#y") == "kept"
     assert store.verify().ok
 
 

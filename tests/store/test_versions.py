@@ -123,6 +123,12 @@ def test_two_snapshots_at_exactly_the_same_time_are_both_kept_and_can_both_be_re
     assert imported(store, both[::-1]) == [False, False]
 
 
+def test_times_are_those_of_the_same_batch_too(store: Store) -> None:
+    arrivals = [(A, NOON), (B, NOON), (A, NOON), (B, NOON), (B, NOON - HOUR), (A, NOON - HOUR), (B, NOON - HOUR)]
+    assert put_batch(store, arrivals) == [arrivals[n] for n in (0, 1, 4, 5)]
+    assert put_batch(store, arrivals) == []
+
+
 def test_what_the_line_says_as_of_then_is_not_written_again(store: Store) -> None:
     assert imported(store, [(A, NOON), (A, NOON + HOUR), (A, NOON + 2 * HOUR)]) == [True, False, False]
     assert imported(store, [(B, NOON + HOUR), (A, NOON + 2 * HOUR)]) == [True, True]
@@ -375,3 +381,28 @@ def test_a_log_of_many_versions_compares_over_its_pages(store: Store) -> None:
     store.put_batch([Arrival(store.prepare(record(x=n // 2, y=n))) for n in range(600)])
     changed = [entry.changed for entry in store.log("k:1")]
     assert changed == [None, *itertools.islice(itertools.cycle([("y",), ("x", "y")]), 599)]
+
+
+def test_a_verify_beside_puts_is_clean(store: Store) -> None:
+    numbers = itertools.count()
+
+    def put_more(done: int, expected: int) -> None:
+        n = next(numbers)
+        for identity in ("1", "2", str(n)):
+            store.put(record(identity, builder=f"b{n % 5}", x=n), observed_at=NOON - n * HOUR)
+
+    for _ in range(3):
+        store.put_many(record(identity, x=0) for identity in ("1", "2"))
+        report = store.verify(put_more)
+        assert report.problems == ()
+    assert store.verify().ok
+
+
+def test_verify_tells_how_far_it_has_come(store: Store) -> None:
+    store.put_many(record(str(n), x=n) for n in range(10))
+    told: list[tuple[int, int]] = []
+    store.verify(lambda done, expected: told.append((done, expected)))
+    stat = store.stat()
+    everything = stat.blobs + stat.snapshots + stat.versions
+    assert told[-1] == (everything, everything)
+    assert told == sorted(told)

@@ -1,0 +1,70 @@
+"""What a command imports before it does anything: start-up time is spent there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cli.conftest import ARXIV, SEED, Pithstore, environment
+
+PROGRAM = """
+import sys
+from pithstore.cli.commands import run
+code = run(sys.argv[1:])
+print(" ".join(sorted(sys.modules)), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def imported(*arguments: str | Path) -> set[str]:
+    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60, env=environment())
+    return set(done.stderr.decode().split())
+
+
+def test_help_imports_no_engine_and_no_values() -> None:
+    for arguments in (("--help",), ("--version",)):
+        names = imported(*arguments)
+        assert "click" in names
+        assert not names & {"lmdb", "blake3", "cattrs", "attrs", "attr", "zstandard", "hashlib", "json"}
+        assert {name for name in names if name.startswith("pithstore.")} <= {
+            "pithstore.cli",
+            "pithstore.cli.commands",
+            "pithstore.cli.escape",
+            "pithstore.cli.options",
+            "pithstore.cli.say",
+            "pithstore.errors",
+        }
+
+
+def test_the_help_of_a_command_imports_no_engine() -> None:
+    for command in ("put", "get", "verify"):
+        assert not imported(command, "--help") & {"lmdb", "blake3", "cattrs", "zstandard", "pithstore.store"}
+
+
+def test_get_imports_only_what_reading_needs(pithstore: Pithstore, store: Path) -> None:
+    pithstore("put", SEED)
+    names = imported("--store", store, "get", ARXIV)
+    assert "lmdb" in names
+    assert not names & {"cattrs", "zstandard", "decimal", "pathlib", "difflib", "tempfile", "subprocess"}
+    unneeded = ("ingest", "verify", "diff", "parse", "profile", "limits", "selectors", "totals", "wire")
+    assert not names & {f"pithstore.{name}" for name in unneeded}
+
+
+def test_hash_and_check_import_no_engine() -> None:
+    for command in ("hash", "check"):
+        assert not imported(command, SEED) & {"lmdb", "cattrs", "zstandard", "pithstore.store"}
+
+
+def test_the_benchmark_prints_both_ratios_with_their_limits() -> None:
+    script = Path(__file__).parents[2] / "benchmarks" / "startup.py"
+    command = [sys.executable, str(script), "--runs", "2"]
+    table = subprocess.run(command, capture_output=True, check=True, timeout=60, env=environment()).stdout.decode()
+    assert "pithstore --help" in table
+    assert "pithstore get" in table
+    printed = subprocess.run([*command, "--json"], capture_output=True, check=True, timeout=60, env=environment())
+    measured = json.loads(printed.stdout)
+    assert [entry["limit"] for entry in measured["commands"]] == [8, 10]
+    assert all(entry["ratio"] > 1 for entry in measured["commands"])
