@@ -56,8 +56,8 @@ class RecordFile:
         return status.st_size if file_modes.S_ISREG(status.st_mode) and not self._is_stdin else None
 
     def position(self) -> int:
-        """How many bytes of the file have been read."""
-        return self._raw.tell()
+        """How many bytes of the file have been read; 0 for what cannot tell, as a pipe."""
+        return self._raw.tell() if self._raw.seekable() else 0
 
     def digest(self) -> bytes:
         """The BLAKE3 of the bytes of the file as it lies there; afterwards it stands at its start."""

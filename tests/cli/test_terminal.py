@@ -69,7 +69,7 @@ COMMAND_LINES: dict[str, Callable[[str, Path], tuple[str | Path, ...]]] = {
     "diff, patch": lambda ref, bad: ("diff", "--format", "patch", f"{ref}@1", f"{ref}@2"),
     "no such builder": lambda ref, bad: ("get", f"{ref}@builder=nobody"),
     "no such section": lambda ref, bad: ("get", f"{ref}#{NASTY}{NASTY}"),
-    "no such value": lambda ref, bad: ("get", f"{ref}#{NASTY}/{NASTY}"),
+    "no such value": lambda ref, bad: ("get", f"{ref}#{NASTY}/{NASTY}x"),
     "no such source": lambda ref, bad: ("get", f"{ref}x"),
     "no reference": lambda ref, bad: ("get", NASTY),
     "no selector": lambda ref, bad: ("get", f"k:i@{NASTY}"),

@@ -72,7 +72,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     color = False if os.environ.get("NO_COLOR") else None
     try:
-        result = cli.main(arguments, standalone_mode=False, color=color, prog_name="pithstore")
+        # Not cli.main(): it makes exit code 1 of a reader that has seen enough.
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        with cli.make_context("pithstore", given, color=color) as context:
+            result = cli.invoke(context)
+    except click.exceptions.Exit as end:  # --help and --version
+        return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return EXIT_USAGE
     except PithstoreError as error:
         _say(str(error))
         return error.exit_code

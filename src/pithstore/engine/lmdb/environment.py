@@ -246,7 +246,7 @@ def reserve(directory: str, map_size: int, *, readonly: bool) -> lmdb.Environmen
     while True:
         try:
             return lmdb.open(
-                directory,
+                os.fsencode(directory),  # a name need not be UTF-8
                 map_size=map_size,
                 readonly=readonly,
                 mode=0o600,
