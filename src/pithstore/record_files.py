@@ -6,7 +6,9 @@ import io
 import json
 import os
 import stat as file_modes
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Self
 
 import attrs
@@ -14,7 +16,7 @@ from blake3 import blake3
 
 from pithstore.compression import expanded
 from pithstore.counts import FileProgress
-from pithstore.errors import UsageError
+from pithstore.errors import StorageFailed, UsageError
 
 STDIN = "-"
 _SPACE = b" \t\r\n"
@@ -38,6 +40,8 @@ class RecordFile:
         """Name a file, or `-` for the standard input."""
         self._is_stdin = name == STDIN
         self.name = "standard input" if self._is_stdin else name
+        if self._is_stdin and sys.stdin is None:
+            raise StorageFailed("the standard input is closed; name a file, or give it something to read")
         try:
             self._raw = open(0 if self._is_stdin else name, "rb", closefd=not self._is_stdin)  # noqa: SIM115
         except OSError as error:
@@ -61,12 +65,20 @@ class RecordFile:
 
     def digest(self) -> bytes:
         """The BLAKE3 of the bytes of the file as it lies there; afterwards it stands at its start."""
-        self._raw.seek(0)
         state = blake3()
-        while piece := self._raw.read(_PIECE_BYTES):
-            state.update(piece)
-        self._raw.seek(0)
+        with self._readable():
+            self._raw.seek(0)
+            while piece := self._raw.read(_PIECE_BYTES):
+                state.update(piece)
+            self._raw.seek(0)
         return state.digest()
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageFailed(f"{self.name} cannot be read: {error.strerror or error}") from None
 
     def texts(self, limit: int, skip: FileProgress | None = None) -> Iterator[RecordText]:
         """The records in order, or those behind what was put; a text of `limit` + 1 bytes was longer and is cut.
@@ -75,7 +87,7 @@ class RecordFile:
         that ends at \\n; so does a second line that is a whole object.  Any other file is one record.
         StorageFailed where a compressed stream is damaged.
         """
-        with expanded(self._raw, self.name) as stream:
+        with self._readable(), expanded(self._raw, self.name) as stream:
             lines = _Lines(stream, limit)
             if skip is not None:
                 lines.pass_over(skip)

@@ -203,7 +203,10 @@ class Store:
 
     def manifest(self, ref: Ref | Source | str) -> Manifest:
         """The sections of the version that a reference means, with their digests and sizes."""
-        return self._engine.view(lambda view: records.read_manifest(view, resolve(view, _read(ref))))
+        whole = _read(ref)
+        if whole.pointer:
+            raise UsageError(f"{whole} means a value; leave out '#' and what follows it to see the sections")
+        return self._engine.view(lambda view: records.read_manifest(view, resolve(view, whole)))
 
     def blob(self, digest: Digest) -> bytes:
         """The bytes with that SHA-256: the canonical form of a section."""

@@ -53,11 +53,12 @@ def command(files: tuple[str, ...], show_declared: bool, strict: bool) -> int:
 
 def _configuration() -> Configuration:
     from pithstore.configuration import Configuration
-    from pithstore.store import open as open_store
 
     path = options.given_store()
     if path is None:
         return Configuration()
+    from pithstore.store import open as open_store
+
     with open_store(path, readonly=True) as store:
         return store.configuration
 

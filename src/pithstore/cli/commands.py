@@ -9,8 +9,8 @@ from importlib import import_module
 
 import click
 
-from pithstore.cli.escape import for_terminal
 from pithstore.cli.options import shared_options
+from pithstore.cli.output import say, silence
 from pithstore.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, PithstoreError, StorageFailed
 
 COMMANDS = {
@@ -47,6 +47,7 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
+    no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="A reference is SOURCE[@SELECTOR][#SECTION[/POINTER]], as in arxiv:2606.09475@-1#verdict. "
     "Exit codes: 0 done, 1 differs or problems found, 2 usage, 3 partly done, 4 not found, 5 ambiguous, "
@@ -60,12 +61,19 @@ def cli() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command (the process's own arguments if none are given); its exit code."""
+    if sys.stdout is None:
+        _say("the standard output is closed; give it a file or /dev/null")
+        return StorageFailed.exit_code
     try:
         code = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
         return EXIT_DONE
+    except OSError as error:
+        _say(f"{error.filename or 'standard output'}: {error.strerror or error}")
+        silence(sys.stdout)
+        return StorageFailed.exit_code
     return code
 
 
@@ -78,9 +86,6 @@ def _run(arguments: Sequence[str] | None) -> int:
             result = cli.invoke(context)
     except click.exceptions.Exit as end:  # --help and --version
         return end.exit_code
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return EXIT_USAGE
     except PithstoreError as error:
         _say(str(error))
         return error.exit_code
@@ -90,11 +95,6 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted; what was acknowledged stays")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _say(f"{error.filename or 'input or output'}: {error.strerror or error}")
-        return StorageFailed.exit_code
     return result if isinstance(result, int) else EXIT_DONE
 
 
@@ -104,4 +104,4 @@ def _command_path(error: click.ClickException) -> str:
 
 
 def _say(message: str) -> None:
-    click.echo(f"pithstore: {for_terminal(message)}", err=True)
+    say(f"pithstore: {message}")

@@ -8,7 +8,7 @@ from base64 import b32encode
 import click
 
 from pithstore.cli import options
-from pithstore.cli.output import print_json, print_line
+from pithstore.cli.output import print_canonical_piece, print_json, print_line
 from pithstore.cli.texts import TextReport
 from pithstore.digest import Digest
 
@@ -35,7 +35,7 @@ def command(files: tuple[str, ...], as_bytes: bool, pith_number: bool) -> int:
         with report.refusals(file, text):
             data = canonical(parse_value(text.text))
             if as_bytes:
-                sys.stdout.buffer.write(separator + data)
+                print_canonical_piece(separator + data)
                 separator = b"\n"
             else:
                 _print_hash(Digest.of(data), pith_number, file, text.line)

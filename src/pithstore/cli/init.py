@@ -32,7 +32,10 @@ def command(record_bytes: int | None, nesting: int | None, **rules: str | None) 
 
     given = {name: rule for name, rule in rules.items() if rule is not None}
     profile = Profile(**given, declared="none") if given else Profile()
-    limits = Limits(record_bytes or DEFAULT_LIMITS.record_bytes, nesting or DEFAULT_LIMITS.nesting)
+    limits = Limits(
+        DEFAULT_LIMITS.record_bytes if record_bytes is None else record_bytes,
+        DEFAULT_LIMITS.nesting if nesting is None else nesting,
+    )
     path = options.new_store()
     _refuse_existing(path)
     with open_store(path, create=True, profile=profile, limits=limits) as store:

@@ -20,7 +20,9 @@ Decorated = TypeVar("Decorated", bound="Callable[..., object] | click.Command")
 
 
 def _keep(key: str) -> Callable[[click.Context, click.Parameter, object], None]:
-    def keep(ctx: click.Context, _: click.Parameter, value: object) -> None:
+    def keep(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
+        if value == "":
+            raise click.BadParameter("it is empty; give a path", ctx=ctx, param=parameter)
         if value:
             ctx.meta[key] = value
 

@@ -81,6 +81,8 @@ def _walk(names: Iterable[str]) -> Iterator[str]:
         if name == "-" or not os.path.isdir(name):
             yield name
             continue
+        if _is_store(name, options.store_path()):
+            raise UsageError(f"{name} is the store itself; give files of records, or a directory of them")
         yield from sorted(_below(name), key=os.fsencode)
 
 

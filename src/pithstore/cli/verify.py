@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from pithstore.cli import options
-from pithstore.cli.output import print_json, print_line, progress_bar
+from pithstore.cli.output import is_watched, print_json, print_line, progress_bar
 from pithstore.errors import EXIT_DIFFERS, EXIT_DONE
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def _verify(store: Store) -> VerifyReport:
             advance(now - done)
             done = now
 
-        return store.verify(progress if sys.stderr.isatty() else None)
+        return store.verify(progress if is_watched() else None)
 
 
 def _print_report_json(report: VerifyReport) -> None:

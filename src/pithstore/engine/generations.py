@@ -79,7 +79,12 @@ def sync_directory(directory: str) -> None:
 
 def prepare_directory(root: str) -> None:
     """A directory in which a store can be created: made, or empty, or left by a creation that did not finish."""
-    os.makedirs(root, mode=0o700, exist_ok=True)
+    try:
+        os.makedirs(root, mode=0o700, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(
+            f"{root} cannot be a directory: there is a file in its way; choose another place"
+        ) from None
     strangers = [
         name
         for name in sorted(os.listdir(root))
