@@ -33,10 +33,10 @@ def read_place(key: bytes, value: bytes) -> Place:
     return decode_place(unseal(BLOBS, key, value))
 
 
-def read_many(view: View, places: Sequence[Place | None]) -> list[bytes]:
+def read_many(view: View, places: Sequence[Place | None], *, sealed: bool = False) -> list[bytes]:
     """The bytes at each place, as they lie there: whoever takes them hashes them.  b"" where there is no place.
 
-    Bytes that are missing are left out: the hash tells.
+    Bytes that are missing are left out: the hash tells.  `sealed` leaves out values whose checksum is wrong too.
     """
     pieces: list[list[bytes]] = [[] for _ in places]
     wanted: dict[bytes, list[tuple[int, int, int]]] = {}
@@ -46,10 +46,19 @@ def read_many(view: View, places: Sequence[Place | None]) -> list[bytes]:
     keys = sorted(wanted)  # a blob's parts come in the order of their values
     for page in (keys[i : i + _VALUES_AT_ONCE] for i in range(0, len(keys), _VALUES_AT_ONCE)):
         for key, value in zip(page, view.get_many(TAIL, page), strict=True):
-            stream = stream_of(value or b"")
+            stream = _stream(key, value or b"", sealed)
             for i, start, stop in wanted[key]:
                 pieces[i].append(stream[start:stop])
     return [b"".join(parts) for parts in pieces]
+
+
+def _stream(key: bytes, value: bytes, sealed: bool) -> bytes:
+    if sealed:
+        try:
+            unseal(TAIL, key, value)
+        except Damaged:
+            return b""
+    return stream_of(value)
 
 
 def has_many(view: View, digests: Sequence[Digest]) -> list[bool]:

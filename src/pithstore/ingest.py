@@ -24,6 +24,7 @@ from pithstore.model import Line, Manifest, Source, Version
 from pithstore.record import Prepared
 from pithstore.results import PutResult
 from pithstore.tail import TailEnd
+from pithstore.times import to_utc
 from pithstore.totals import add_totals
 
 
@@ -32,7 +33,7 @@ class Arrival:
     """A prepared record and when it was observed; None for a put of now."""
 
     prepared: Prepared
-    observed_at: datetime | None = None
+    observed_at: datetime | None = attrs.field(default=None, converter=attrs.converters.optional(to_utc))
 
 
 @attrs.frozen
@@ -72,7 +73,7 @@ class _Bodies:
             for section, body in zip(record.manifest.sections, record.bodies, strict=True)
         }
         digests = list(arriving)
-        stored = blobs.read_many(update, blobs.locate_many(update, digests))
+        stored = blobs.read_many(update, blobs.locate_many(update, digests), sealed=True)
         found = zip(arriving.items(), blobs.has_many(update, digests), stored, strict=True)
         self.new: set[Digest] = set()
         self.unsound: dict[Digest, bytes] = {}

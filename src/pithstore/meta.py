@@ -46,10 +46,15 @@ def read_configuration(view: View) -> Configuration:
     return from_json(_get(view, _CONFIGURATION), Configuration)
 
 
+def writers(view: View) -> int:
+    """How many writers the store has had; their numbers are below."""
+    (value,) = view.get_many(META, [_WRITERS])
+    return 0 if value is None else Reader(unseal(META, _WRITERS, value)).number()
+
+
 def new_writer(update: Update) -> int:
     """A number that no writer has had; taken once by each open store that writes, not by each put."""
-    (value,) = update.get_many(META, [_WRITERS])
-    number = 0 if value is None else Reader(unseal(META, _WRITERS, value)).number()
+    number = writers(update)
     update.put_many(META, [(_WRITERS, seal(META, _WRITERS, write_number(number + 1)))])
     return number
 

@@ -47,10 +47,10 @@ def read_section(view: View, version: Version, name: str) -> bytes:
 
 def read_blob(view: View, digest: Digest) -> bytes:
     """The bytes whose SHA-256 the digest is; NotFound where the store has never had them."""
-    (body,) = read_bodies(view, [digest])
-    if Digest.of(body) == digest:
-        return body
     if blobs.has_many(view, [digest])[0]:
+        (body,) = read_bodies(view, [digest])
+        if Digest.of(body) == digest:
+            return body
         raise Damaged(f"blob {digest} is damaged; put a record that holds it again, or run verify")
     raise NotFound(f"there is no blob {digest}; 'pithstore ls REF' shows the digests of a version")
 

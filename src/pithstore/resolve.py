@@ -6,6 +6,7 @@ from pithstore import versions
 from pithstore.engine import View
 from pithstore.errors import NotFound
 from pithstore.model import Source, Version
+from pithstore.quoting import quote_name
 from pithstore.references import Ref
 
 _PAGE = 256
@@ -33,7 +34,7 @@ def _what_is_near(view: View, ref: Ref) -> str:
     from pithstore.selectors import AsOf, ByBuilder
 
     if isinstance(ref.selector, ByBuilder):
-        known = ", ".join(line.builder_version for line in versions.lines(view, ref.source))
+        known = ", ".join(quote_name(line.builder_version) for line in versions.lines(view, ref.source))
         return f"{ref.source} has no version by {ref.selector.builder_version!r}; its builders are {known[:500]}"
     if isinstance(ref.selector, AsOf):
         return f"{ref.source} had no version by {ref.selector}; see 'pithstore log {ref.source}'"

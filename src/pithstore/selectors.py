@@ -87,7 +87,7 @@ def read_selector(text: str, before: str) -> Selector:
     if looks_like_time(text):
         return AsOf(read_time(text))
     raise UsageError(
-        f"'@{text}' selects no version: write a number, a time, builder=NAME or sha256:PREFIX; "
+        f"{'@' + text!r} selects no version: write a number, a time, builder=NAME or sha256:PREFIX; "
         f"if '@' is part of the id, write {_quoted(before)!r}"
     )
 

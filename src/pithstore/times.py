@@ -48,6 +48,14 @@ def to_microseconds(moment: datetime) -> int:
     return (_aware(moment) - _EPOCH) // _MICROSECOND
 
 
+def to_utc(moment: datetime) -> datetime:
+    """The same moment in UTC; UsageError without a time zone, or where UTC has no such year."""
+    try:
+        return _aware(moment).astimezone(UTC)
+    except OverflowError:
+        raise UsageError(f"{moment.isoformat()} lies outside the years 1 to 9999 in UTC") from None
+
+
 def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise UsageError(f"{moment.isoformat()} has no time zone: give an aware datetime")

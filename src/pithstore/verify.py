@@ -9,6 +9,7 @@ one state of it, and totals are only compared where nobody wrote.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 
 import attrs
@@ -20,10 +21,12 @@ from pithstore.counts import Totals
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Item, View
 from pithstore.errors import Damaged
-from pithstore.keys import BLOBS, MANIFESTS, SLOTS, TAIL
+from pithstore.keys import BLOBS, FILES, MANIFESTS, META, SLOTS, TAIL
 from pithstore.manifests import read_manifest
+from pithstore.meta import writers
 from pithstore.report import Problem, VerifyReport
 from pithstore.seal import unseal
+from pithstore.tail import slices
 from pithstore.totals import read_slots
 from pithstore.verify_history import HistoryCheck
 
@@ -39,6 +42,9 @@ def verify(engine: Engine, configuration: Configuration, progress: Progress | No
     walk = _Walk(engine, progress)
     before = walk.slots()
     walk.expect(before)
+    walk.check_seals(META, "meta-damaged")
+    walk.check_seals(FILES, "file-damaged")
+    walk.check_writers()
     walk.check_tail()
     walk.check_blobs()
     walk.check_manifests()
@@ -62,6 +68,7 @@ class _Walk:
         self._done = self._expected = 0
         self.problems: list[Problem] = []
         self.blobs = self.unique_bytes = self.snapshots = 0
+        self._damaged_values: dict[bytes, str] = {}
 
     def slots(self) -> list[Totals] | None:
         try:
@@ -88,13 +95,29 @@ class _Walk:
             yield items
             after = items[-1][0]
 
+    def check_seals(self, space: str, code: str) -> None:
+        for page in self._pages(space, _PAGE):
+            for key, value in page:
+                try:
+                    unseal(space, key, value)
+                except Damaged as error:
+                    self.problems.append(Problem(code, str(error)))
+
+    def check_writers(self) -> None:
+        """Every writer in the tail has been counted: else its number would be given again."""
+        last = self._engine.view(lambda view: view.scan(TAIL, limit=1, reverse=True))
+        with suppress(Damaged):  # said already
+            if last and int.from_bytes(last[0][0][:4], "big") >= self._engine.view(writers):
+                message = "the count of writers is behind the tail; a put could not go on"
+                self.problems.append(Problem("meta-damaged", message))
+
     def check_tail(self) -> None:
         for page in self._pages(TAIL, _TAIL_PAGE):
             for key, value in page:
                 try:
                     unseal(TAIL, key, value)
                 except Damaged as error:
-                    self.problems.append(Problem("tail-damaged", str(error)))
+                    self._damaged_values[key] = str(error)
 
     def check_blobs(self) -> None:
         for page in self._pages(BLOBS, _PAGE):
@@ -113,11 +136,20 @@ class _Walk:
 
     def _check_bodies(self, chunk: Sequence[tuple[Digest, Place]]) -> None:
         bodies = self._engine.view(lambda view: blobs.read_many(view, [place for _, place in chunk]))
-        for (digest, _), body in zip(chunk, bodies, strict=True):
+        for (digest, place), body in zip(chunk, bodies, strict=True):
             self.unique_bytes += len(body)
+            self._report_values(place)
             if Digest.of(body) != digest:
                 message = f"the bytes of blob {digest} are damaged"
                 self.problems.append(Problem("blob-damaged", message, digest=str(digest)))
+
+    def _report_values(self, place: Place) -> None:
+        """Say once of each damaged value of the tail that a blob lies in it; what holds none is not missed."""
+        if self._damaged_values:
+            for part in slices(place):
+                message = self._damaged_values.pop(part.key, None)
+                if message is not None:
+                    self.problems.append(Problem("tail-damaged", message))
 
     def check_manifests(self) -> None:
         for page in self._pages(MANIFESTS, _PAGE):

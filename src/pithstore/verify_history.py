@@ -69,7 +69,7 @@ class HistoryCheck:
             names = self._engine.view(partial(_names, keys=keys))
             for (key, items), name in zip(histories, names, strict=True):
                 self._check_history(key, items, name)
-            after = histories[-1][1][-1][0]
+            after = _end_of(histories[-1][1][-1][0])
         self._check_sources()
 
     def _check_history(self, key: bytes, items: Sequence[Item], name: bytes | None) -> None:
@@ -185,6 +185,14 @@ def _histories(view: View, after: bytes | None) -> list[History]:
 
 def _names(view: View, keys: Sequence[bytes]) -> list[bytes | None]:
     return view.get_many(SOURCES, keys)
+
+
+def _end_of(key: bytes) -> bytes:
+    """A key beyond all entries of the source of this one, those included that are written meanwhile."""
+    try:
+        return split_key(key)[0] + b"\xff"
+    except ValueError:
+        return key
 
 
 def _source_of(key: bytes) -> bytes:

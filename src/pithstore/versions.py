@@ -150,13 +150,19 @@ def write_many(update: Update, new: Iterable[Version], lines: Iterable[tuple[Lin
 
     The versions of a source come by rising number.
     """
-    items: dict[bytes, bytes] = {}
+    once: dict[bytes, bytes] = {}
+    heads: dict[bytes, bytes] = {}
     for version in new:
         line = Line(version.source, version.builder_version)
-        head = Head(version.number, version.recorded_at)
-        items[version_key(version.source, version.number)] = encode_version(version)
-        items[time_key(line, version.observed_at, version.number)] = b""
-        items[head_key(version.source)] = encode_head(head)
+        once[version_key(version.source, version.number)] = encode_version(version)
+        once[time_key(line, version.observed_at, version.number)] = b""
+        heads[head_key(version.source)] = encode_head(Head(version.number, version.recorded_at))
     for line, line_head in lines:
-        items[line_key(line)] = encode_line_head(line_head)
-    update.put_many(VERSIONS, sorted((key, seal(VERSIONS, key, payload)) for key, payload in items.items()))
+        heads[line_key(line)] = encode_line_head(line_head)
+    if update.create_many(VERSIONS, _sealed(once)) != len(once):
+        raise Damaged("a version stands where none was written yet; run verify")
+    update.put_many(VERSIONS, _sealed(heads))
+
+
+def _sealed(entries: dict[bytes, bytes]) -> list[Item]:
+    return sorted((key, seal(VERSIONS, key, payload)) for key, payload in entries.items())

@@ -33,7 +33,8 @@ def test_help_imports_no_engine_and_no_values() -> None:
             "pithstore.cli",
             "pithstore.cli.commands",
             "pithstore.cli.escape",
-            "pithstore.cli.options", "pithstore.cli.output",
+            "pithstore.cli.options",
+            "pithstore.cli.output",
             "pithstore.cli.say",
             "pithstore.errors",
         }

@@ -257,7 +257,8 @@ def test_a_history_is_of_a_source(three: Store) -> None:
         for question in (three.history, three.log):
             with pytest.raises(UsageError, match="a history is of a source"):
                 list(question(ref))
-        assert three.manifest("k:1@2") == three.manifest("k:1@2#x")
+        with pytest.raises(UsageError, match="means a value"):
+            three.manifest("k:1@2#x")
 
 
 def test_a_diff_is_of_whole_versions(three: Store) -> None:
