@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pithstore.record import manifest_digest, snapshot_hash
     from pithstore.references import Ref
     from pithstore.report import Problem, Stat, VerifyReport
+    from pithstore.results import PutResult, PutSummary
     from pithstore.store import Store, open  # noqa: A004 - read as pithstore.open
 
 _HOMES = {
@@ -69,7 +70,42 @@ _HOMES = {
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "Ambiguous",
+    "Change",
+    "Damaged",
+    "Digest",
+    "Erased",
+    "FormatUnknown",
+    "InvalidRecord",
+    "Limits",
+    "LogEntry",
+    "Manifest",
+    "NoStore",
+    "NotFound",
+    "PithstoreError",
+    "Problem",
+    "Profile",
+    "PutResult",
+    "PutSummary",
+    "Ref",
+    "Source",
+    "Stat",
+    "StorageFailed",
+    "Store",
+    "StoreBusy",
+    "StoreExists",
+    "UsageError",
+    "VerifyReport",
+    "Version",
+    "as_patch",
+    "canonical",
+    "check_declared",
+    "manifest_digest",
+    "open",
+    "patch",
+    "snapshot_hash",
+]
 __version__ = "0.1.0"
 
 

@@ -22,6 +22,7 @@ def check_data_file(path: str) -> None:
     Reads two pages.  Only a file that is shorter than its meta page says is walked: its end may be pages that
     were free before they were ever written.  What is found is looked at again, as a writer may have been at it.
     """
+    why: str | None = None
     for attempt in range(_ATTEMPTS):
         why = _meta_fault(path) or _length_fault(path)
         if why is None:
