@@ -45,7 +45,7 @@ class RecordFile:
         try:
             self._raw = open(0 if self._is_stdin else name, "rb", closefd=not self._is_stdin)  # noqa: SIM115
         except OSError as error:
-            raise UsageError(f"{name} cannot be read: {error.strerror}") from None
+            raise UsageError(f"{name or repr(name)} cannot be read: {error.strerror}") from None
 
     def __enter__(self) -> Self:
         return self

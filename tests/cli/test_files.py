@@ -61,12 +61,11 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("name", ["records.bin", "records.json", "records.jsonl.gz", "records.zst"])
 @pytest.mark.parametrize(("content", "records"), FORMS.values(), ids=FORMS)
 def test_every_form_is_told_by_its_content_and_not_by_its_name(
-    pithstore: Pithstore, tmp_path: Path, content: bytes, records: int, name: str
+    pithstore: Pithstore, tmp_path: Path, content: bytes, records: int
 ) -> None:
-    path = tmp_path / name
+    path = tmp_path / ("records.jsonl" if content[:2] == b"\x1f\x8b" else "records.jsonl.gz")
     path.write_bytes(content)
     done = pithstore("put", "--json", path)
     assert (done.code, done.err) == (0, "")

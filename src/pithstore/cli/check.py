@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pithstore.cli import options
-from pithstore.cli.output import print_json, print_line
+from pithstore.cli.output import print_json, print_line, say
 from pithstore.cli.texts import TextReport
 from pithstore.errors import DeclaredMismatch
 
@@ -46,9 +46,17 @@ def command(files: tuple[str, ...], show_declared: bool, strict: bool) -> int:
                 _print_record_json(prepared, declared, rounded, file, text.line)
             else:
                 _print_record(prepared, declared if show_declared else {}, rounded)
-    if strict and mismatches and not report.refused:
-        raise DeclaredMismatch(f"{mismatches} declared digests are not the digests of what they describe")
+    if strict and mismatches:
+        _say_mismatches(mismatches, alone=not report.refused)
     return report.exit_code()
+
+
+def _say_mismatches(count: int, *, alone: bool) -> None:
+    what = "1 declared digest is" if count == 1 else f"{count} declared digests are"
+    message = f"{what} not what the record says; --declared shows which"
+    if alone:
+        raise DeclaredMismatch(message)
+    say(message)
 
 
 def _configuration() -> Configuration:
