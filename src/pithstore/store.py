@@ -75,7 +75,7 @@ def open(  # noqa: A001 - read as pithstore.open
             raise UsageError(
                 f"{path} was created with another profile or other limits, which are fixed; give none"
             )
-    except BaseException:
+    except BaseException:  # whatever it is, Ctrl-C too: nothing may stay open behind it
         store.close()
         raise
     return store
@@ -102,7 +102,7 @@ class Store:
         self._end: TailEnd | None = None
         try:
             engine.view(meta.check_format)
-        except BaseException:
+        except BaseException:  # whatever it is, Ctrl-C too: nothing may stay open behind it
             engine.close()
             raise
 

@@ -111,7 +111,7 @@ class Call:
 
     method: str
     space: int
-    arguments: tuple[Any, ...] = ()
+    arguments: tuple[Any, ...] = ()  # of whichever method it is
     options: dict[str, Any] = attrs.field(factory=dict)
 
     def on(self, tx: View | Update, spaces: Sequence[str]) -> object:

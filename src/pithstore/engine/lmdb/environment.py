@@ -50,7 +50,7 @@ class Environment:
         self._size_at_reader_check = 0
         try:
             self._follow_current(patience)
-        except BaseException:
+        except BaseException:  # whatever it is, Ctrl-C too: nothing may stay open behind it
             self._lock.close()
             raise
 
@@ -148,7 +148,7 @@ class Environment:
         try:
             check_data_file(os.path.join(directory, "data.mdb"))
             self._raw = reserve(directory, self._map_size, readonly=self.readonly)
-        except BaseException:
+        except BaseException:  # whatever it is, Ctrl-C too: nothing may stay open behind it
             os.close(in_use)
             raise
         self._stamp, self._in_use, self._data_file = stamp, in_use, os.path.join(directory, "data.mdb")
@@ -156,7 +156,7 @@ class Environment:
             self._raw.reader_check()
             self._size_at_reader_check = os.stat(self._data_file).st_size
             self._databases = {space: self._open_space(space) for space in self.spaces}
-        except BaseException:
+        except BaseException:  # whatever it is, Ctrl-C too: nothing may stay open behind it
             self._close_generation()
             raise
 
