@@ -1,4 +1,5 @@
-"""Hypothesis profiles: `default` is quick; HYPOTHESIS_PROFILE=long looks a hundred times as far."""
+"""Hypothesis profiles: `default` is quick and always the same; HYPOTHESIS_PROFILE=long looks a hundred times
+as far, and elsewhere each time."""
 
 from __future__ import annotations
 
@@ -10,9 +11,13 @@ from hypothesis import HealthCheck, settings
 EXAMPLES = 100
 
 settings.register_profile(
-    "default", deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow]
+    "default",
+    deadline=None,
+    derandomize=True,
+    max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("long", settings.get_profile("default"), max_examples=100 * EXAMPLES)
+settings.register_profile("long", settings.get_profile("default"), derandomize=False, max_examples=100 * EXAMPLES)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # A shell starts what it runs in the background with Ctrl-C ignored, and that is inherited by all that the tests
