@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pithstore.canonical import canonical
+    from pithstore.comparison import Diff, SectionDiff
     from pithstore.diff import Change, as_patch, patch
     from pithstore.digest import Digest
     from pithstore.errors import (
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
         UsageError,
     )
     from pithstore.limits import Limits
-    from pithstore.log import LogEntry
+    from pithstore.log import LogEntry, LogFilter
     from pithstore.model import Manifest, Source, Version
     from pithstore.profile import Profile, check_declared
+    from pithstore.reader import Reader
     from pithstore.record import manifest_digest, snapshot_hash
     from pithstore.references import Ref
     from pithstore.report import Problem, Stat, VerifyReport
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "canonical": ("canonical",),
+    "comparison": ("Diff", "SectionDiff"),
     "diff": ("Change", "as_patch", "patch"),
     "digest": ("Digest",),
     "errors": (
@@ -59,10 +62,11 @@ _HOMES = {
         "UsageError",
     ),
     "limits": ("Limits",),
-    "log": ("LogEntry",),
+    "log": ("LogEntry", "LogFilter"),
     "model": ("Manifest", "Source", "Version"),
     "results": ("PutResult", "PutSummary"),
     "profile": ("Profile", "check_declared"),
+    "reader": ("Reader",),
     "record": ("manifest_digest", "snapshot_hash"),
     "references": ("Ref",),
     "report": ("Problem", "Stat", "VerifyReport"),
@@ -74,12 +78,14 @@ __all__ = [
     "Ambiguous",
     "Change",
     "Damaged",
+    "Diff",
     "Digest",
     "Erased",
     "FormatUnknown",
     "InvalidRecord",
     "Limits",
     "LogEntry",
+    "LogFilter",
     "Manifest",
     "NoStore",
     "NotFound",
@@ -88,7 +94,9 @@ __all__ = [
     "Profile",
     "PutResult",
     "PutSummary",
+    "Reader",
     "Ref",
+    "SectionDiff",
     "Source",
     "Stat",
     "StorageFailed",

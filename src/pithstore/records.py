@@ -14,13 +14,19 @@ from pithstore.model import Manifest, SectionEntry, Version
 
 def read_manifest(view: View, version: Version) -> Manifest:
     """The recipe of a version; Damaged where the store has none that is sound."""
-    (manifest,) = manifests.get_many(view, [version.snapshot])
-    if manifest is None:
-        raise Damaged(
-            f"{version.source} version {version.number}: the manifest of snapshot {version.snapshot} is damaged "
-            "or missing; put the record again, or run verify"
-        )
-    return manifest
+    return read_manifests(view, (version,))[0]
+
+
+def read_manifests(view: View, wanted: Sequence[Version]) -> list[Manifest]:
+    """The recipe of each version; Damaged where the store has none that is sound."""
+    found = manifests.get_many(view, [version.snapshot for version in wanted])
+    for version, manifest in zip(wanted, found, strict=True):
+        if manifest is None:
+            raise Damaged(
+                f"{version.source} version {version.number}: the manifest of snapshot {version.snapshot} is "
+                "damaged or missing; put the record again, or run verify"
+            )
+    return [manifest for manifest in found if manifest is not None]
 
 
 def read_record(view: View, version: Version) -> bytes:

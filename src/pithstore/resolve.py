@@ -5,6 +5,7 @@ from __future__ import annotations
 from pithstore import versions
 from pithstore.engine import View
 from pithstore.errors import NotFound
+from pithstore.horizon import OPEN, Horizon
 from pithstore.model import Source, Version
 from pithstore.quoting import quote_name
 from pithstore.references import Ref
@@ -14,23 +15,29 @@ _NEIGHBOURS = 20
 _CANDIDATES = 10
 
 
-def resolve(view: View, ref: Ref) -> Version:
-    """The version that a reference means; NotFound says what is near, Ambiguous lists the candidates."""
-    if ref.selector is None:
+def resolve(view: View, ref: Ref, horizon: Horizon = OPEN) -> Version:
+    """The version within the horizon that a reference means.
+
+    NotFound says what is near, Ambiguous lists the candidates.
+    """
+    if ref.selector is None and horizon.is_open:
         found = next(iter(versions.page(view, ref.source, limit=1, reverse=True)), None)
     else:
         from pithstore.select import select  # most references mean the newest
 
-        found = select(view, ref.source, ref.selector)
+        found = select(view, ref.source, ref.selector, horizon)
     if found is None:
-        raise NotFound(_what_is_near(view, ref))
+        raise NotFound(_what_is_near(view, ref, horizon))
     return found
 
 
-def _what_is_near(view: View, ref: Ref) -> str:
+def _what_is_near(view: View, ref: Ref, horizon: Horizon) -> str:
     newest = versions.page(view, ref.source, limit=1, reverse=True)
     if not newest:
         return f"there is no source {ref.source}{_near_sources(view, ref.source)}"
+    if not horizon.is_open:
+        wanted = "" if ref.selector is None else f" @{ref.selector}"
+        return f"{ref.source} has no version{wanted} {horizon}; see 'pithstore log {ref.source}'"
     from pithstore.selectors import AsOf, ByBuilder
 
     if isinstance(ref.selector, ByBuilder):

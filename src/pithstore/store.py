@@ -10,32 +10,24 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Self
 
-from pithstore import meta, records, versions
-from pithstore.canonical import canonical, decode
-from pithstore.digest import Digest
-from pithstore.engine import Engine, Update, View
-from pithstore.errors import InvalidRecord, NoStore, NotFound, StoreExists, UsageError
+from pithstore import meta
+from pithstore.engine import Engine, Update
+from pithstore.errors import InvalidRecord, NoStore, StoreExists, UsageError
 from pithstore.keys import SPACES
-from pithstore.model import Manifest, Source, Version
-from pithstore.pointer import Json, follow
-from pithstore.references import Ref, read_ref
-from pithstore.resolve import resolve
+from pithstore.pointer import Json
+from pithstore.reader import Reader, horizon_of
 
 if TYPE_CHECKING:  # what a put, a diff or a verify needs is imported when one is asked for
     from pithstore.configuration import Configuration
     from pithstore.counts import FileProgress
-    from pithstore.diff import Change
     from pithstore.files import FileId
     from pithstore.ingest import Arrival
     from pithstore.limits import Limits
-    from pithstore.log import LogEntry
     from pithstore.profile import Profile
     from pithstore.record import Prepared
     from pithstore.report import Stat, VerifyReport
     from pithstore.results import PutResult, PutSummary
     from pithstore.tail import TailEnd
-
-_PAGE = 256
 
 
 def open(  # noqa: A001 - read as pithstore.open
@@ -88,16 +80,15 @@ def _configuration(profile: Profile | None, limits: Limits | None) -> Configurat
     return Configuration(profile or default.profile, limits or default.limits)
 
 
-class Store:
+class Store(Reader):
     """An open store.  It can be used from several threads, and as a context manager that closes it.
 
-    A method that takes a reference takes a `Source`, a `Ref` or the text of one.  What a method returns was
-    verified; what a put returns is durable.
+    It reads as its `Reader` does, with no horizon.  What a put returns is durable.
     """
 
     def __init__(self, engine: Engine) -> None:
         """Take an engine that holds a store; FormatUnknown where this version cannot read it."""
-        self._engine = engine
+        super().__init__(engine)
         self._writing = threading.Lock()
         self._end: TailEnd | None = None
         try:
@@ -189,71 +180,12 @@ class Store:
 
         return self._engine.view(partial(read_progress, file=file))
 
-    def version(self, ref: Ref | Source | str) -> Version:
-        """The version that a reference means; NotFound or Ambiguous where it means none or several."""
-        return self._engine.view(partial(resolve, ref=_read(ref)))
+    def as_of(self, at: datetime | str | None = None, *, as_recorded: datetime | str | None = None) -> Reader:
+        """The store as of a moment: `at` by observed_at, `as_recorded` by what it had recorded by then.
 
-    def get(self, ref: Ref | Source | str) -> Json:
-        """The record that a reference means, or with `#` the value inside it, verified."""
-        return decode(self.get_bytes(ref))
-
-    def get_bytes(self, ref: Ref | Source | str) -> bytes:
-        """The canonical bytes of what `get` returns; of a whole record their SHA-256 is its snapshot hash."""
-        return self._engine.view(partial(_get_bytes, ref=_read(ref)))
-
-    def manifest(self, ref: Ref | Source | str) -> Manifest:
-        """The sections of the version that a reference means, with their digests and sizes."""
-        whole = _read(ref)
-        if whole.pointer:
-            raise UsageError(f"{whole} means a value; leave out '#' and what follows it to see the sections")
-        return self._engine.view(lambda view: records.read_manifest(view, resolve(view, whole)))
-
-    def blob(self, digest: Digest) -> bytes:
-        """The bytes with that SHA-256: the canonical form of a section."""
-        return self._engine.view(partial(records.read_blob, digest=digest))
-
-    def history(self, source: Ref | Source | str) -> Iterator[Version]:
-        """The versions of a source, oldest first; NotFound for a source that the store does not know."""
-        wanted = self._known(source)
-        after: int | None = None
-        while page := self._engine.view(partial(versions.page, source=wanted, after=after, limit=_PAGE)):
-            yield from page
-            after = page[-1].number
-
-    def log(self, source: Ref | Source | str) -> Iterator[LogEntry]:
-        """The versions of a source, oldest first, each with the sections that changed in it."""
-        from pithstore.log import log_page
-
-        wanted = self._known(source)
-        after: int | None = None
-        while page := self._engine.view(partial(log_page, source=wanted, after=after, limit=_PAGE)):
-            yield from page
-            after = page[-1].version.number
-
-    def _known(self, source: Ref | Source | str) -> Source:
-        ref = _read(source)
-        if ref.selector is not None or ref.pointer:
-            raise UsageError(f"{ref} means one version; a history is of a source: {ref.source}")
-        self.version(ref)
-        return ref.source
-
-    def sources(self) -> Iterator[Source]:
-        """The sources in order of kind, then id."""
-        from pithstore import sources
-
-        after: Source | None = None
-        while page := self._engine.view(partial(sources.page, after=after, limit=_PAGE)):
-            yield from page
-            after = page[-1]
-
-    def diff(self, before: Ref | Source | str, after: Ref | Source | str) -> list[Change]:
-        """What leads from one version to the other: RFC 6902 operations on the whole record, by section.
-
-        Sections with equal digests are not read.
+        Moments are aware datetimes or their text; it reads through this store and ends with it.
         """
-        from pithstore.compare import compare
-
-        return self._engine.view(partial(compare, before=_read(before), after=_read(after)))
+        return Reader(self._engine, horizon_of(at, as_recorded))
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
         """What reading everything again has shown; `progress` is told (entries done, entries in all)."""
@@ -266,23 +198,3 @@ class Store:
         from pithstore.stat import stat
 
         return stat(self._engine)
-
-
-def _read(ref: Ref | Source | str) -> Ref:
-    if isinstance(ref, Ref):
-        return ref
-    return Ref(ref) if isinstance(ref, Source) else read_ref(ref)
-
-
-def _get_bytes(view: View, ref: Ref) -> bytes:
-    version = resolve(view, ref)
-    if not ref.pointer:
-        return records.read_record(view, version)
-    section, *tokens = ref.pointer
-    body = records.read_section(view, version, section)
-    if not tokens:
-        return body
-    try:
-        return canonical(follow(decode(body), tokens))
-    except NotFound:
-        raise NotFound(f"{ref} leads nowhere: there is no such value in section {section!r}") from None

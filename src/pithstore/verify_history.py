@@ -33,12 +33,10 @@ from pithstore.profile import Profile, identify
 from pithstore.report import Problem
 from pithstore.seal import unseal
 from pithstore.sources import read_source
+from pithstore.survey import index_pages
 
 _PAGE = 2048
 _BYTES_AT_ONCE = 8 * 1024 * 1024
-
-History = tuple[bytes, list[Item]]
-"""The key of a source and all entries that it has, of one state of the store."""
 
 
 class HistoryCheck:
@@ -60,16 +58,11 @@ class HistoryCheck:
 
     def run(self) -> None:
         """Check every source, from its entries to its name and from its name to its entries."""
-        after: bytes | None = None
-        while True:
-            histories = self._engine.view(partial(_histories, after=after))
-            if not histories:
-                break
-            keys = [key for key, _ in histories]
+        for page in index_pages(self._engine):
+            keys = [key for key, _ in page]
             names = self._engine.view(partial(_names, keys=keys))
-            for (key, items), name in zip(histories, names, strict=True):
+            for (key, items), name in zip(page, names, strict=True):
                 self._check_history(key, items, name)
-            after = _end_of(histories[-1][1][-1][0])
         self._check_sources()
 
     def _check_history(self, key: bytes, items: Sequence[Item], name: bytes | None) -> None:
@@ -166,40 +159,8 @@ class _History:
     times: set[bytes]
 
 
-def _histories(view: View, after: bytes | None) -> list[History]:
-    """Whole sources from beyond that key: as many as one page holds, at least one; [] at the end."""
-    histories: list[History] = []
-    while True:
-        items = view.scan(VERSIONS, after=after, limit=_PAGE)
-        for key, value in items:
-            source = _source_of(key)
-            if not histories or histories[-1][0] != source:
-                histories.append((source, []))
-            histories[-1][1].append((key, value))
-        if len(items) < _PAGE:
-            return histories
-        if len(histories) > 1:
-            return histories[:-1]  # the last one may go on behind the page
-        after = items[-1][0]
-
-
 def _names(view: View, keys: Sequence[bytes]) -> list[bytes | None]:
     return view.get_many(SOURCES, keys)
-
-
-def _end_of(key: bytes) -> bytes:
-    """A key beyond all entries of the source of this one, those included that are written meanwhile."""
-    try:
-        return split_key(key)[0] + b"\xff"
-    except ValueError:
-        return key
-
-
-def _source_of(key: bytes) -> bytes:
-    try:
-        return split_key(key)[0]
-    except ValueError:
-        return key  # no source has it, and that is what will be said
 
 
 def _read_history(source: Source, items: Sequence[Item], found: Callable[[Problem], None]) -> _History:

@@ -116,11 +116,15 @@ def lines(view: View, source: Source) -> Iterator[Line]:
         after = items[-1][0]
 
 
-def line_as_of(view: View, line: Line, moment: datetime) -> tuple[datetime, int] | None:
-    """The greatest (observed_at, number) of a line with observed_at ≤ moment; None where it was later."""
+def line_as_of(view: View, line: Line, moment: datetime, last: int = MAX_NUMBER) -> tuple[datetime, int] | None:
+    """The greatest (observed_at, number) of a line with observed_at ≤ moment and number ≤ last; None for none."""
     end = time_key(line, moment, MAX_NUMBER)
-    items = view.scan(VERSIONS, prefix=times_prefix(line), after=end, limit=1, reverse=True)
-    return _read_time(line, items[0]) if items else None
+    while items := view.scan(VERSIONS, prefix=times_prefix(line), after=end, limit=1, reverse=True):
+        found = _read_time(line, items[0])
+        if found[1] <= last:
+            return found
+        end = items[0][0]
+    return None
 
 
 def line_at(view: View, line: Line, moment: datetime) -> list[int]:
@@ -139,10 +143,31 @@ def _read_time(line: Line, item: Item) -> tuple[datetime, int]:
         raise Damaged(f"{line.source}: one of its times is damaged ({error}); run verify") from None
 
 
-def as_of(view: View, source: Source, moment: datetime) -> Version | None:
-    """The version with the greatest (observed_at, number) with observed_at ≤ moment, over all builders."""
-    found = [found for line in lines(view, source) if (found := line_as_of(view, line, moment)) is not None]
+def as_of(view: View, source: Source, moment: datetime, last: int = MAX_NUMBER) -> Version | None:
+    """The version with the greatest (observed_at, number) with observed_at ≤ moment, over all builders.
+
+    Only versions up to number `last` count.
+    """
+    times = (line_as_of(view, line, moment, last) for line in lines(view, source))
+    found = [time for time in times if time is not None]
     return need_many(view, [(source, max(found)[1])])[0] if found else None
+
+
+def last_recorded(view: View, source: Source, moment: datetime) -> int:
+    """The number of the last version of a source with recorded_at ≤ moment; 0 where there is none.
+
+    recorded_at never runs backwards within a source, so the versions that were there by then come first.
+    """
+    newest = page(view, source, limit=1, reverse=True)
+    low, high = 0, newest[0].number if newest else 0  # version `low` was there by then
+    while low < high:
+        middle = (low + high + 1) // 2
+        (found,) = page(view, source, after=middle - 1, limit=1)
+        if found.recorded_at <= moment:
+            low = max(middle, found.number)
+        else:
+            high = middle - 1
+    return low
 
 
 def write_many(update: Update, new: Iterable[Version], lines: Iterable[tuple[Line, LineHead]]) -> None:

@@ -263,7 +263,7 @@ def test_a_history_is_of_a_source(three: Store) -> None:
 
 def test_a_diff_is_of_whole_versions(three: Store) -> None:
     for pair in (("k:1@1#x", "k:1@2"), ("k:1@1", "k:1@2#x")):
-        with pytest.raises(UsageError, match="whole versions"):
+        with pytest.raises(UsageError, match="whole version"):
             three.diff(*pair)
     with pytest.raises(NotFound):
         three.diff("k:1@1", "k:1@7")

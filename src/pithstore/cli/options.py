@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -11,9 +12,11 @@ import click
 from pithstore.errors import NoStore
 
 if TYPE_CHECKING:
+    from pithstore.reader import Reader
     from pithstore.store import Store
 
 _STORE, _JSON = "pithstore.store", "pithstore.json"
+_AT, _AS_RECORDED = "pithstore.at", "pithstore.as_recorded"
 _NEAREST = ".pithstore"
 
 Decorated = TypeVar("Decorated", bound="Callable[..., object] | click.Command")
@@ -22,7 +25,7 @@ Decorated = TypeVar("Decorated", bound="Callable[..., object] | click.Command")
 def _keep(key: str) -> Callable[[click.Context, click.Parameter, object], None]:
     def keep(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
         if value == "":
-            raise click.BadParameter("it is empty; give a path", ctx=ctx, param=parameter)
+            raise click.BadParameter(f"it is empty; give a {parameter.metavar or 'value'}", ctx=ctx, param=parameter)
         if value:
             ctx.meta[key] = value
 
@@ -42,6 +45,33 @@ def shared_options(command: Decorated) -> Decorated:
         "--json", is_flag=True, expose_value=False, callback=_keep(_JSON), help="Print JSON, for programs."
     )
     return store(as_json(command))
+
+
+def horizon_options(command: Decorated) -> Decorated:
+    """Give a command --at and --as-recorded: what had been observed, and what the store knew, by then."""
+    at = click.option(
+        "--at",
+        metavar="TIME",
+        expose_value=False,
+        callback=_keep(_AT),
+        help="Read as of then, by the time of observation.",
+    )
+    as_recorded = click.option(
+        "--as-recorded",
+        metavar="TIME",
+        expose_value=False,
+        callback=_keep(_AS_RECORDED),
+        help="Read what the store had recorded by then.",
+    )
+    return at(as_recorded(command))
+
+
+@contextmanager
+def open_reader() -> Iterator[Reader]:
+    """The store that the command is about, open for reading as of --at and --as-recorded."""
+    meta = click.get_current_context().meta
+    with open_store() as store:
+        yield store.as_of(meta.get(_AT), as_recorded=meta.get(_AS_RECORDED))
 
 
 def wants_json() -> bool:

@@ -280,7 +280,7 @@ class StoreMachine(RuleBasedStateMachine):
             for kept in history
         ]
         (before, old), (after, new) = data.draw(st.tuples(st.sampled_from(refs), st.sampled_from(refs)))
-        changes = self._store.diff(before, after)
+        changes = list(self._store.diff(before, after))
         assert (changes == []) == (old.text == new.text)
         assert definition(patch(old.record, changes)) == new.text
         if self._apply_patch is not None:

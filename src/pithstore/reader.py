@@ -1,0 +1,175 @@
+"""What a store says, within a horizon: its records, its history, and what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pithstore import records, versions
+from pithstore.canonical import canonical, decode
+from pithstore.digest import Digest
+from pithstore.engine import Engine, View
+from pithstore.errors import NotFound, UsageError
+from pithstore.horizon import OPEN, Horizon
+from pithstore.model import Manifest, Source, Version
+from pithstore.pointer import Json, follow
+from pithstore.references import Ref, read_ref
+from pithstore.resolve import resolve
+
+if TYPE_CHECKING:  # what a diff or a log needs is imported when one is asked for
+    from pithstore.comparison import Diff, Status
+    from pithstore.log import LogEntry, LogFilter
+
+_PAGE = 256
+
+
+class Reader:
+    """Everything that is read from a store, as of its horizon: what had been observed and recorded by then.
+
+    A method that takes a reference takes a `Source`, a `Version`, a `Ref` or the text of one.  What a method
+    returns was verified.  A selector chooses among the versions within the horizon; without a selector, the
+    version as of the horizon's time of observation is meant, and the newest where it has none.
+    """
+
+    def __init__(self, engine: Engine, horizon: Horizon = OPEN) -> None:
+        self._engine = engine
+        self.horizon = horizon
+
+    def version(self, ref: Ref | Source | Version | str) -> Version:
+        """The version that a reference means; NotFound or Ambiguous where it means none or several."""
+        return self._engine.view(partial(self._resolve, ref=to_ref(ref)))
+
+    def _resolve(self, view: View, ref: Ref) -> Version:
+        return resolve(view, ref, self.horizon)
+
+    def _whole(self, ref: Ref | Source | Version | str) -> Ref:
+        """The reference, which must mean a whole version."""
+        whole = to_ref(ref)
+        if whole.pointer:
+            raise UsageError(f"{whole} means a value; leave out '#' and what follows it to mean the whole version")
+        return whole
+
+    def get(self, ref: Ref | Source | Version | str) -> Json:
+        """The record that a reference means, or with `#` the value inside it, verified."""
+        return decode(self.get_bytes(ref))
+
+    def get_bytes(self, ref: Ref | Source | Version | str) -> bytes:
+        """The canonical bytes of what `get` returns; of a whole record their SHA-256 is its snapshot hash."""
+        return self._engine.view(partial(_get_bytes, ref=to_ref(ref), horizon=self.horizon))
+
+    def manifest(self, ref: Ref | Source | Version | str) -> Manifest:
+        """The sections of the version that a reference means, with their digests and sizes."""
+        whole = self._whole(ref)
+        return self._engine.view(lambda view: records.read_manifest(view, self._resolve(view, whole)))
+
+    def blob(self, digest: Digest) -> bytes:
+        """The bytes with that SHA-256: the canonical form of a section."""
+        return self._engine.view(partial(records.read_blob, digest=digest))
+
+    def history(self, source: Ref | Source | str) -> Iterator[Version]:
+        """The versions of a source, oldest first; NotFound for a source that has none."""
+        wanted = self._known(source)
+        after: int | None = None
+        while page := self._engine.view(partial(versions.page, source=wanted, after=after, limit=_PAGE)):
+            yield from filter(self.horizon.holds, page)
+            after = page[-1].number
+
+    def log(self, source: Ref | Source | str, only: LogFilter | None = None) -> Iterator[LogEntry]:
+        """The versions of a source, oldest first, each with the sections that changed in it.
+
+        Changed means: since the version before it by number within the horizon.  `only` leaves entries out.
+        """
+        from pithstore.log import log
+
+        return log(self._engine, self._known(source), self.horizon, only)
+
+    def _known(self, source: Ref | Source | str) -> Source:
+        ref = to_ref(source)
+        if ref.selector is not None or ref.pointer:
+            raise UsageError(f"{ref} means one version; a history is of a source: {ref.source}")
+        self.version(ref)
+        return ref.source
+
+    def sources(self) -> Iterator[Source]:
+        """The sources that have a version within the horizon, in order of kind, then id."""
+        from pithstore import sources
+
+        after: Source | None = None
+        while page := self._engine.view(partial(sources.page, after=after, limit=_PAGE)):
+            yield from page if self.horizon.is_open else filter(self._has_version, page)
+            after = page[-1]
+
+    def _has_version(self, source: Source) -> bool:
+        try:
+            self.version(source)
+        except NotFound:
+            return False
+        return True
+
+    def diff(
+        self,
+        before: Ref | Source | Version | str,
+        after: Ref | Source | Version | str,
+        sections: Collection[str] = (),
+    ) -> Diff:
+        """What leads from one version to the other, section by section; `sections` compares these alone.
+
+        Iterated it gives the changes: RFC 6902 operations on the whole record.  Sections with equal digests are
+        not read.
+        """
+        from pithstore.compare import compare
+
+        old, new = self._whole(before), self._whole(after)
+        return self._engine.view(
+            lambda view: compare(view, self._resolve(view, old), self._resolve(view, new), sections)
+        )
+
+    def compare(
+        self, before: Ref | Source | Version | str, after: Ref | Source | Version | str
+    ) -> dict[str, Status]:
+        """What became of each section from one version to the other, by name in order, from digests alone."""
+        from pithstore.compare import compare_digests
+
+        old, new = self._whole(before), self._whole(after)
+        return self._engine.view(
+            lambda view: compare_digests(view, self._resolve(view, old), self._resolve(view, new))
+        )
+
+
+def to_ref(ref: Ref | Source | Version | str) -> Ref:
+    """The reference that was given; UsageError for a text that is none."""
+    match ref:
+        case Ref():
+            return ref
+        case Source():
+            return Ref(ref)
+        case Version():
+            from pithstore.selectors import ByNumber
+
+            return Ref(ref.source, ByNumber(ref.number))
+        case _:
+            return read_ref(ref)
+
+
+def horizon_of(at: datetime | str | None, as_recorded: datetime | str | None) -> Horizon:
+    """The horizon at these moments, given as aware datetimes or as text."""
+    from pithstore.times import read_time
+
+    moments = (read_time(moment) if isinstance(moment, str) else moment for moment in (at, as_recorded))
+    return Horizon(*moments)
+
+
+def _get_bytes(view: View, ref: Ref, horizon: Horizon) -> bytes:
+    version = resolve(view, ref, horizon)
+    if not ref.pointer:
+        return records.read_record(view, version)
+    section, *tokens = ref.pointer
+    body = records.read_section(view, version, section)
+    if not tokens:
+        return body
+    try:
+        return canonical(follow(decode(body), tokens))
+    except NotFound:
+        raise NotFound(f"{ref} leads nowhere: there is no such value in section {section!r}") from None
