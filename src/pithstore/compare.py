@@ -9,7 +9,8 @@ from pithstore.canonical import decode
 from pithstore.comparison import Diff, SectionDiff, Status, section_statuses
 from pithstore.diff import Change, diff
 from pithstore.engine import View
-from pithstore.model import Version
+from pithstore.errors import NotFound
+from pithstore.model import Manifest, Version
 from pithstore.pointer import Json, write_pointer
 
 
@@ -18,24 +19,37 @@ def compare(view: View, before: Version, after: Version, only: Collection[str] =
 
     Sections with equal digests are not read.
     """
-    statuses = compare_digests(view, before, after, only)
-    sections = [_section(view, before, after, name, status) for name, status in statuses.items()]
+    old, new = records.read_manifests(view, (before, after))
+    statuses = _statuses(old, new, only)
+    differing = {name for name, status in statuses.items() if status != "same"}
+    olds, news = _values(view, before, old, differing), _values(view, after, new, differing)
+    sections = [_section(name, status, olds.get(name), news.get(name)) for name, status in statuses.items()]
     return Diff(before, after, tuple(sections))
 
 
 def compare_digests(view: View, before: Version, after: Version, only: Collection[str] = ()) -> dict[str, Status]:
     """What became of each section, by name in order; no section is read."""
     old, new = records.read_manifests(view, (before, after))
+    return _statuses(old, new, only)
+
+
+def _statuses(old: Manifest, new: Manifest, only: Collection[str]) -> dict[str, Status]:
     statuses = section_statuses(old, new)
+    unknown = sorted(set(only) - statuses.keys())
+    if unknown:
+        raise NotFound(f"neither version has a section {unknown[0]!r}; their sections are {', '.join(statuses)}")
     return {name: status for name, status in statuses.items() if not only or name in only}
 
 
-def _section(view: View, before: Version, after: Version, name: str, status: Status) -> SectionDiff:
-    if status == "same":
-        return SectionDiff(name, status)
-    old = None if status == "added" else decode(records.read_section(view, before, name))
-    new = None if status == "removed" else decode(records.read_section(view, after, name))
-    return SectionDiff(name, status, old, new, tuple(section_changes(name, status, old, new)))
+def _values(view: View, version: Version, manifest: Manifest, names: set[str]) -> dict[str, Json]:
+    wanted = [section for section in manifest.sections if section.name in names]
+    bodies = records.read_sections(view, version, wanted)
+    return {section.name: decode(body) for section, body in zip(wanted, bodies, strict=True)}
+
+
+def _section(name: str, status: Status, old: Json, new: Json) -> SectionDiff:
+    changes = () if status == "same" else tuple(section_changes(name, status, old, new))
+    return SectionDiff(name, status, old, new, changes)
 
 
 def section_changes(name: str, status: Status, old: Json, new: Json) -> list[Change]:

@@ -23,7 +23,10 @@ VERSIONS = "versions"
 SOURCES = "sources"
 TOTALS = "totals"
 FILES = "files"
-SPACES = (META, TAIL, BLOBS, MANIFESTS, VERSIONS, SOURCES, TOTALS, FILES)
+CHECKS = "checks"
+SPACES = (META, TAIL, BLOBS, MANIFESTS, VERSIONS, SOURCES, TOTALS, FILES, CHECKS)
+LATER_SPACES = (CHECKS,)
+"""Those that a store of an older pithstore lacks: empty until something is written to them."""
 
 SOURCE_BYTES = 255
 BUILDER_BYTES = 200
@@ -113,9 +116,14 @@ def time_key(line: Line, observed_at: datetime, number: int) -> bytes:
 
 
 def read_time_key(key: bytes) -> tuple[datetime, int]:
-    """The observed_at and the number at the end of a key of `time_key`."""
+    """The moment and the number at the end of a key of `time_key` or `check_key`."""
     moment, number = _TIME_AND_NUMBER.unpack(key[-_TIME_AND_NUMBER.size :])
     return from_microseconds(moment - _TIME_ZERO), number
+
+
+def check_key(source: Source, checked_at: datetime, sequence: int) -> bytes:
+    """The key of a recorded check; those of a source order by (checked_at, sequence)."""
+    return source_key(source) + _TIME_AND_NUMBER.pack(to_microseconds(checked_at) + _TIME_ZERO, sequence)
 
 
 def _builder(line: Line) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pithstore.codec import decode_manifest, encode_manifest
+from pithstore.codec import decode_manifest, decode_section_digests, encode_manifest
 from pithstore.digest import Digest
 from pithstore.engine import Update, View
 from pithstore.errors import Damaged
@@ -29,6 +29,19 @@ def _manifest(key: bytes, value: bytes) -> Manifest | None:
 def read_manifest(key: bytes, value: bytes) -> Manifest:
     """The manifest that an entry holds; Damaged if it is not as it was written."""
     return decode_manifest(unseal(MANIFESTS, key, value))
+
+
+def digests_many(view: View, snapshots: Sequence[Digest]) -> list[dict[str, bytes] | None]:
+    """The digest of each section of each snapshot, by name; None where there is no sound manifest."""
+    values = view.get_many(MANIFESTS, snapshots)
+    return [None if value is None else _digests(key, value) for key, value in zip(snapshots, values, strict=True)]
+
+
+def _digests(key: bytes, value: bytes) -> dict[str, bytes] | None:
+    try:
+        return decode_section_digests(unseal(MANIFESTS, key, value))
+    except Damaged:
+        return None
 
 
 def has_many(view: View, snapshots: Sequence[Digest]) -> list[bool]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from pithstore import records, versions
+from pithstore import meta, records, versions
 from pithstore.canonical import canonical, decode
 from pithstore.digest import Digest
 from pithstore.engine import Engine, View
@@ -17,16 +17,22 @@ from pithstore.model import Manifest, Source, Version
 from pithstore.pointer import Json, follow
 from pithstore.references import Ref, read_ref
 from pithstore.resolve import resolve
+from pithstore.times import read_time
 
 if TYPE_CHECKING:  # what a diff or a log needs is imported when one is asked for
+    from pithstore.blame import Blame
     from pithstore.comparison import Diff, Status
+    from pithstore.configuration import Configuration
+    from pithstore.conflicts import Conflict
     from pithstore.log import LogEntry, LogFilter
+    from pithstore.matrix import Matrix
+    from pithstore.who import Holder
 
 _PAGE = 256
 
 
 class Reader:
-    """Everything that is read from a store, as of its horizon: what had been observed and recorded by then.
+    """Everything that is read from a store, within its horizon: of the versions beyond it nothing is seen.
 
     A method that takes a reference takes a `Source`, a `Version`, a `Ref` or the text of one.  What a method
     returns was verified.  A selector chooses among the versions within the horizon; without a selector, the
@@ -36,6 +42,11 @@ class Reader:
     def __init__(self, engine: Engine, horizon: Horizon = OPEN) -> None:
         self._engine = engine
         self.horizon = horizon
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """The profile and the limits that the store was created with."""
+        return self._engine.view(meta.read_configuration)
 
     def version(self, ref: Ref | Source | Version | str) -> Version:
         """The version that a reference means; NotFound or Ambiguous where it means none or several."""
@@ -137,6 +148,37 @@ class Reader:
             lambda view: compare_digests(view, self._resolve(view, old), self._resolve(view, new))
         )
 
+    def latest(self) -> Iterator[Version]:
+        """The version of each source that its bare reference means, in order of kind, then id."""
+        for source in self.sources():
+            yield self.version(source)
+
+    def matrix(self, source: Ref | Source | str) -> Matrix:
+        """The sections of a source against its versions: what became of each in each."""
+        from pithstore.matrix import matrix
+
+        return matrix(self._engine, self._known(source), self.horizon)
+
+    def blame(self, ref: Ref | Source | Version | str) -> list[Blame]:
+        """Who set each value of a version, or with `#` those at and below the pointer, through moves in lists."""
+        from pithstore.blame import blame
+
+        wanted = to_ref(ref)
+        keys = self.configuration.profile.list_keys
+        return blame(self._engine, self.version(wanted), wanted.pointer, self.horizon, keys)
+
+    def who(self, digest: Digest) -> Iterator[Holder]:
+        """Every version with a section of that digest; the index and all manifests are looked through."""
+        from pithstore.who import who
+
+        return who(self._engine, digest, self.horizon)
+
+    def conflicts(self, source: Ref | Source | str | None = None) -> Iterator[Conflict]:
+        """Where one builder made different contents of one source version: everywhere, or of one source."""
+        from pithstore.conflicts import conflicts
+
+        return conflicts(self._engine, self.horizon, None if source is None else self._known(source))
+
 
 def to_ref(ref: Ref | Source | Version | str) -> Ref:
     """The reference that was given; UsageError for a text that is none."""
@@ -153,12 +195,13 @@ def to_ref(ref: Ref | Source | Version | str) -> Ref:
             return read_ref(ref)
 
 
-def horizon_of(at: datetime | str | None, as_recorded: datetime | str | None) -> Horizon:
+def horizon_of(at: datetime | str | None, as_recorded: datetime | str | None, builder: str | None) -> Horizon:
     """The horizon at these moments, given as aware datetimes or as text."""
-    from pithstore.times import read_time
+    return Horizon(_moment(at), _moment(as_recorded), builder)
 
-    moments = (read_time(moment) if isinstance(moment, str) else moment for moment in (at, as_recorded))
-    return Horizon(*moments)
+
+def _moment(moment: datetime | str | None) -> datetime | None:
+    return read_time(moment) if isinstance(moment, str) else moment
 
 
 def _get_bytes(view: View, ref: Ref, horizon: Horizon) -> bytes:

@@ -45,10 +45,16 @@ def read_section(view: View, version: Version, name: str) -> bytes:
     section = read_manifest(view, version).section(name)
     if section is None:
         raise NotFound(f"{version.source} version {version.number} has no section {name!r}")
-    (body,) = read_bodies(view, [section.digest])
-    if Digest.of(body) != section.digest:
-        raise Damaged(_damaged_section(version, section))
-    return body
+    return read_sections(view, version, [section])[0]
+
+
+def read_sections(view: View, version: Version, wanted: Sequence[SectionEntry]) -> list[bytes]:
+    """The canonical bytes of these sections of a version; Damaged where they are not what their digests say."""
+    bodies = read_bodies(view, [section.digest for section in wanted])
+    for section, body in zip(wanted, bodies, strict=True):
+        if Digest.of(body) != section.digest:
+            raise Damaged(_damaged_section(version, section))
+    return bodies
 
 
 def read_blob(view: View, digest: Digest) -> bytes:

@@ -48,9 +48,11 @@ def _by_number(view: View, source: Source, number: int, horizon: Horizon) -> Ver
 
 def _as_of(view: View, source: Source, wanted: AsOf, horizon: Horizon) -> Version | None:
     moment = wanted.moment if horizon.at is None else min(wanted.moment, horizon.at)
-    if horizon.as_recorded is None:
-        return versions.as_of(view, source, moment)
-    return versions.as_of(view, source, moment, versions.last_recorded(view, source, horizon.as_recorded))
+    last = MAX_NUMBER
+    if horizon.as_recorded is not None:
+        last = versions.last_recorded(view, source, horizon.as_recorded)
+    lines = versions.lines(view, source) if horizon.builder is None else [Line(source, horizon.builder)]
+    return versions.as_of(view, lines, moment, last)
 
 
 def _newest_of_line(view: View, line: Line, horizon: Horizon) -> Version | None:

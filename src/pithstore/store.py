@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from pithstore import meta
 from pithstore.engine import Engine, Update
 from pithstore.errors import InvalidRecord, NoStore, StoreExists, UsageError
-from pithstore.keys import SPACES
+from pithstore.keys import LATER_SPACES, SPACES
 from pithstore.pointer import Json
 from pithstore.reader import Reader, horizon_of
 
@@ -53,14 +53,14 @@ def open(  # noqa: A001 - read as pithstore.open
         raise UsageError("a store cannot be created read-only; open it with one of create and readonly")
     wanted = None if profile is None and limits is None else _configuration(profile, limits)
     try:
-        engine = LmdbEngine.open(path, SPACES, readonly=readonly, patience=patience)
+        engine = LmdbEngine.open(path, SPACES, later=LATER_SPACES, readonly=readonly, patience=patience)
     except NoStore:
         if not create:
             raise
         first = partial(meta.write_first, configuration=wanted or _configuration(None, None))
         with suppress(StoreExists):  # somebody was quicker: open theirs
             LmdbEngine.create(path, SPACES, first, patience=patience).close()
-        engine = LmdbEngine.open(path, SPACES, patience=patience)
+        engine = LmdbEngine.open(path, SPACES, later=LATER_SPACES, patience=patience)
     store = Store(engine)
     try:
         if wanted is not None and store.configuration != wanted:
@@ -106,11 +106,6 @@ class Store(Reader):
     def close(self) -> None:
         """Close the store; closing twice is allowed."""
         self._engine.close()
-
-    @cached_property
-    def configuration(self) -> Configuration:
-        """The profile and the limits that the store was created with."""
-        return self._engine.view(meta.read_configuration)
 
     def prepare(self, record: str | bytes | dict[str, Json]) -> Prepared:
         """The record in canonical form with its digests, by the profile and limits of the store."""
@@ -180,12 +175,18 @@ class Store(Reader):
 
         return self._engine.view(partial(read_progress, file=file))
 
-    def as_of(self, at: datetime | str | None = None, *, as_recorded: datetime | str | None = None) -> Reader:
-        """The store as of a moment: `at` by observed_at, `as_recorded` by what it had recorded by then.
+    def within(
+        self,
+        *,
+        at: datetime | str | None = None,
+        as_recorded: datetime | str | None = None,
+        builder: str | None = None,
+    ) -> Reader:
+        """The store as of a moment: observed by `at`, recorded by `as_recorded`; and what one builder made.
 
         Moments are aware datetimes or their text; it reads through this store and ends with it.
         """
-        return Reader(self._engine, horizon_of(at, as_recorded))
+        return Reader(self._engine, horizon_of(at, as_recorded, builder))
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
         """What reading everything again has shown; `progress` is told (entries done, entries in all)."""

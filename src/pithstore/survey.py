@@ -14,7 +14,7 @@ from pithstore import sources, versions
 from pithstore.engine import Engine, Item, View
 from pithstore.errors import Damaged
 from pithstore.horizon import OPEN, Horizon
-from pithstore.keys import SOURCES, VERSION, VERSIONS, split_key
+from pithstore.keys import SOURCES, VERSION, VERSIONS, source_key, split_key
 from pithstore.model import Source, Version
 
 _PAGE = 4096
@@ -31,9 +31,9 @@ class History:
     versions: tuple[Version, ...]
 
 
-def histories(engine: Engine, horizon: Horizon = OPEN) -> Iterator[History]:
-    """Every source with a version within the horizon, in the order of their keys (kind, then id)."""
-    for page in index_pages(engine):
+def histories(engine: Engine, horizon: Horizon = OPEN, only: Source | None = None) -> Iterator[History]:
+    """Every source with a version within the horizon, in order of kind, then id; or `only` that one."""
+    for page in index_pages(engine, b"" if only is None else source_key(only)):
         names = engine.view(partial(source_names, keys=[key for key, _ in page]))
         for (_, items), source in zip(page, names, strict=True):
             numbered = (versions.read_version(source, item) for item in version_items(items))
@@ -41,10 +41,10 @@ def histories(engine: Engine, horizon: Horizon = OPEN) -> Iterator[History]:
                 yield History(source, seen)
 
 
-def index_pages(engine: Engine) -> Iterator[list[Entries]]:
-    """The index in pages of whole sources."""
+def index_pages(engine: Engine, prefix: bytes = b"") -> Iterator[list[Entries]]:
+    """The index in pages of whole sources: those whose keys start with the prefix."""
     after: bytes | None = None
-    while page := engine.view(partial(_page, after=after)):
+    while page := engine.view(partial(_page, prefix=prefix, after=after)):
         yield page
         after = _end_of(page[-1][1][-1][0])
 
@@ -60,18 +60,19 @@ def source_names(view: View, keys: Sequence[bytes]) -> list[Source]:
 
 def version_items(items: Sequence[Item]) -> Iterator[Item]:
     """Those entries of one source that are versions, by rising number."""
-    if items:
-        cut = len(split_key(items[0][0])[0])
+    source = _source_of(items[0][0]) if items else None
+    if source is not None:
+        cut = len(source)
         for item in items:
             if item[0][cut : cut + 1] == VERSION:
                 yield item
 
 
-def _page(view: View, after: bytes | None) -> list[Entries]:
+def _page(view: View, prefix: bytes, after: bytes | None) -> list[Entries]:
     """Whole sources from beyond that key: as many as one page holds, at least one; [] at the end."""
     page: list[Entries] = []
     while True:
-        items = view.scan(VERSIONS, after=after, limit=_PAGE)
+        items = view.scan(VERSIONS, prefix=prefix, after=after, limit=_PAGE)
         _add(page, items)
         if len(items) < _PAGE:
             return page

@@ -143,14 +143,17 @@ def _read_time(line: Line, item: Item) -> tuple[datetime, int]:
         raise Damaged(f"{line.source}: one of its times is damaged ({error}); run verify") from None
 
 
-def as_of(view: View, source: Source, moment: datetime, last: int = MAX_NUMBER) -> Version | None:
-    """The version with the greatest (observed_at, number) with observed_at ≤ moment, over all builders.
+def as_of(view: View, lines: Iterable[Line], moment: datetime, last: int = MAX_NUMBER) -> Version | None:
+    """The version with the greatest (observed_at, number) with observed_at ≤ moment, over lines of one source.
 
     Only versions up to number `last` count.
     """
-    times = (line_as_of(view, line, moment, last) for line in lines(view, source))
-    found = [time for time in times if time is not None]
-    return need_many(view, [(source, max(found)[1])])[0] if found else None
+    times = ((line_as_of(view, line, moment, last), line.source) for line in lines)
+    found = [(time, source) for time, source in times if time is not None]
+    if not found:
+        return None
+    (_, number), source = max(found)
+    return need_many(view, [(source, number)])[0]
 
 
 def last_recorded(view: View, source: Source, moment: datetime) -> int:

@@ -11,6 +11,7 @@ from pithstore.cli.output import print_canonical, print_pretty
 
 @click.command("get", short_help="Print the record that a reference means.")
 @options.shared_options
+@options.horizon_options
 @click.argument("ref")
 @click.option("--pretty", is_flag=True, help="Indent it for reading; its hash is then another.")
 def command(ref: str, pretty: bool) -> None:
@@ -18,7 +19,7 @@ def command(ref: str, pretty: bool) -> None:
 
     Nothing follows the bytes unless the output is a terminal.  #SECTION/POINTER selects a value inside.
     """
-    with options.open_store() as store:
+    with options.open_reader() as store:
         data = store.get_bytes(ref)
     if pretty:
         print_pretty(decode(data))

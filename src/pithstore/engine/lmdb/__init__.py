@@ -74,18 +74,24 @@ class LmdbEngine:
         directory: str | os.PathLike[str],
         spaces: Sequence[str],
         *,
+        later: Sequence[str] = (),
         readonly: bool = False,
         patience: float = PATIENCE,
         map_size: int | None = None,
     ) -> Self:
         """The store in that directory; NoStore, Damaged, StoreBusy or StorageFailed where it cannot be opened.
 
+        Those of the spaces that are named in `later` may be missing: they are made when the store is opened for
+        writing, and are empty where it is not.
+
         `patience` is how many seconds an update waits for other writers, `map_size` the address space to start
         with (bytes; it grows by itself).
         """
         root = os.fspath(directory)
         with lmdb_errors(root):
-            environment = share(root, tuple(spaces), readonly=readonly, patience=patience, map_size=map_size)
+            environment = share(
+                root, tuple(spaces), tuple(later), readonly=readonly, patience=patience, map_size=map_size
+            )
         return cls(environment, readonly=readonly, patience=patience)
 
     def view(self, fn: Callable[[View], T]) -> T:

@@ -36,7 +36,14 @@ class Environment:
     """
 
     def __init__(
-        self, root: str, spaces: tuple[str, ...], *, readonly: bool, patience: float, map_size: int | None
+        self,
+        root: str,
+        spaces: tuple[str, ...],
+        later: tuple[str, ...],
+        *,
+        readonly: bool,
+        patience: float,
+        map_size: int | None,
     ) -> None:
         self.root = root
         self.readonly = readonly
@@ -44,6 +51,7 @@ class Environment:
         self._users = 1
         self._pid = os.getpid()
         self.spaces = spaces
+        self._later = later
         self._map_size = map_size or RESERVED
         self._lock = WriteLock(root)
         self._stamp: Stamp | None = None
@@ -175,14 +183,18 @@ class Environment:
                 return directory, stamp, in_use
             os.close(in_use)
 
-    def _open_space(self, space: str) -> lmdb._Database:
+    def _open_space(self, space: str) -> lmdb._Database | None:
+        """The space; None where it is one that may be missing, is, and cannot be made."""
+        later = space in self._later
         while True:
             seen = self._map_bytes()
             try:
-                return self._raw.open_db(space.encode(), create=False)
-            except lmdb.MapResizedError:
+                return self._raw.open_db(space.encode(), create=later and not self.readonly)
+            except (lmdb.MapResizedError, lmdb.MapFullError):
                 self._resize(seen)
             except lmdb.NotFoundError:
+                if later:
+                    return None
                 raise Damaged(f"{self._data_file} lacks a space of its format; restore it from a copy") from None
 
     def _close_generation(self) -> None:
@@ -279,7 +291,13 @@ def _forget(environment: Environment) -> bool:
 
 
 def share(
-    root: str, spaces: tuple[str, ...], *, readonly: bool, patience: float, map_size: int | None
+    root: str,
+    spaces: tuple[str, ...],
+    later: tuple[str, ...],
+    *,
+    readonly: bool,
+    patience: float,
+    map_size: int | None,
 ) -> Environment:
     """The environment of this process on that directory, retained once more for the caller."""
     with system_errors(root), _opening(root):
@@ -290,7 +308,7 @@ def share(
             environment.shut()  # before whoever left last gets to it
             environment = None
         if environment is None:
-            environment = Environment(root, spaces, readonly=readonly, patience=patience, map_size=map_size)
+            environment = Environment(root, spaces, later, readonly=readonly, patience=patience, map_size=map_size)
             _open[status.st_dev, status.st_ino] = environment
             return environment
         if environment.forked:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Self
 
 import lmdb
@@ -19,13 +19,15 @@ class LmdbTransaction:
 
     __slots__ = ("_databases", "_raw")
 
-    def __init__(self, raw: lmdb.Transaction[bytes], databases: dict[str, lmdb._Database]) -> None:
+    def __init__(self, raw: lmdb.Transaction[bytes], databases: Mapping[str, lmdb._Database | None]) -> None:
         self._raw: lmdb.Transaction[bytes] | None = raw
         self._databases = databases
 
     @classmethod
     @contextlib.contextmanager
-    def around(cls, raw: lmdb.Transaction[bytes], databases: dict[str, lmdb._Database]) -> Iterator[Self]:
+    def around(
+        cls, raw: lmdb.Transaction[bytes], databases: Mapping[str, lmdb._Database | None]
+    ) -> Iterator[Self]:
         """The transaction, cut off from LMDB's when the block ends."""
         transaction = cls(raw, databases)
         try:
@@ -33,7 +35,8 @@ class LmdbTransaction:
         finally:
             transaction._raw = None
 
-    def _at(self, space: str) -> tuple[lmdb.Transaction[bytes], lmdb._Database]:
+    def _at(self, space: str) -> tuple[lmdb.Transaction[bytes], lmdb._Database | None]:
+        """The transaction and the database of the space; None for one that is missing, and so empty."""
         if self._raw is None:
             raise UsageError("the transaction has ended: use it only inside the function it was given to")
         if space not in self._databases:
@@ -42,13 +45,19 @@ class LmdbTransaction:
 
     def _cursor(self, space: str) -> lmdb.Cursor[bytes]:
         raw, database = self._at(space)
+        if database is None:
+            raise UsageError(f"the space {space!r} is missing, and the store is open for reading only")
         return raw.cursor(db=database)
 
     def get_many(self, space: str, keys: Sequence[bytes]) -> list[bytes | None]:
         raw, database = self._at(space)
+        if database is None:
+            return [None] * len(keys)
         return [raw.get(_check(key), db=database) for key in keys]
 
     def has_many(self, space: str, keys: Sequence[bytes]) -> list[bool]:
+        if self._at(space)[1] is None:
+            return [False] * len(keys)
         cursor = self._cursor(space)
         return [cursor.set_key(_check(key)) for key in keys]
 
@@ -61,6 +70,8 @@ class LmdbTransaction:
         limit: int,
         reverse: bool = False,
     ) -> list[Item]:
+        if self._at(space)[1] is None:
+            return []
         cursor = self._cursor(space)
         found = _place_before(cursor, prefix, after) if reverse else _place_after(cursor, prefix, after)
         step = cursor.prev if reverse else cursor.next
@@ -84,6 +95,8 @@ class LmdbTransaction:
 
     def delete_many(self, space: str, keys: Iterable[bytes]) -> int:
         raw, database = self._at(space)
+        if database is None:
+            return 0
         checked = [_check(key) for key in keys]  # all of them before the first one is gone
         return sum(raw.delete(key, db=database) for key in checked)
 

@@ -1,0 +1,80 @@
+"""`pithstore conflicts`: where one builder made different contents of one source version."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from pithstore.cli import options
+from pithstore.cli.output import print_json, print_line, print_table
+from pithstore.errors import EXIT_DIFFERS, EXIT_DONE
+from pithstore.times import write_time
+
+if TYPE_CHECKING:
+    from pithstore.conflicts import Conflict
+
+_SHOWN = 8  # numbers of versions
+
+
+@click.command("conflicts", short_help="List what one builder made differently of the same source version.")
+@options.shared_options
+@options.horizon_options
+@click.argument("source", required=False)
+def command(source: str | None) -> int:
+    """List where one builder made different contents of the same source version: everywhere, or of SOURCE.
+
+    Exit 1 if there are any.
+
+    JSON: {"source", "source_version", "builder_version", "snapshots", "sections", "versions"} a line; "versions"
+    are objects "number", "snapshot", "observed_at".
+    """
+    sections: Counter[str] = Counter()
+    count = 0
+    with options.open_reader() as store:
+        for conflict in store.conflicts(source):
+            count += 1
+            sections.update(conflict.sections)
+            _print_conflict(conflict)
+    if not options.wants_json():
+        _print_summary(count, sections)
+    return EXIT_DIFFERS if count else EXIT_DONE
+
+
+def _print_conflict(conflict: Conflict) -> None:
+    if options.wants_json():
+        print_json(
+            {
+                "source": str(conflict.source),
+                "source_version": conflict.source_version,
+                "builder_version": conflict.builder_version,
+                "snapshots": conflict.snapshots,
+                "sections": list(conflict.sections),
+                "versions": [
+                    {
+                        "number": version.number,
+                        "snapshot": str(version.snapshot),
+                        "observed_at": write_time(version.observed_at),
+                    }
+                    for version in conflict.versions
+                ],
+            }
+        )
+        return
+    numbers = [f"@{version.number}" for version in conflict.versions]
+    shown = " ".join(numbers[:_SHOWN]) + (f" … {numbers[-1]}" if len(numbers) > _SHOWN else "")
+    first, last = conflict.versions[0].observed_at, conflict.versions[-1].observed_at
+    made = f"source version {conflict.source_version!r} by {conflict.builder_version}"
+    print_line(
+        f"{conflict.source}  {made}: {conflict.snapshots} contents in {shown}, "
+        f"{write_time(first)} to {write_time(last)}: {', '.join(conflict.sections)}"
+    )
+
+
+def _print_summary(count: int, sections: Counter[str]) -> None:
+    if not count:
+        print_line("no conflicts: each builder made one content of each source version")
+        return
+    print_line(f"{count:,} conflicts; the sections that differ, and in how many:")
+    print_table((f"{number:>9,}", name) for name, number in sections.most_common())

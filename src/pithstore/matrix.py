@@ -1,0 +1,107 @@
+"""The sections of a source against its versions: where each was new, changed, went, or came back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Literal, TypeAlias
+
+import attrs
+
+from pithstore import blobs, manifests, versions
+from pithstore.digest import Digest
+from pithstore.engine import Engine, View
+from pithstore.horizon import Horizon
+from pithstore.model import Source, Version
+
+Mark: TypeAlias = Literal["+", "~", ".", "<", "-", " ", "!"]
+"""New, changed, same, back to an earlier state, gone, not there, damaged."""
+
+_PAGE = 256
+
+
+@attrs.frozen
+class Matrix:
+    """One mark for each section and version of a source.
+
+    `rows` has a text by section name, in order; character i of it is the mark of `versions[i]`.  A mark says
+    what became of the section since the version before by number: `+` it is new, `~` changed, `.` the same,
+    `<` back to a state that it had before, `-` gone; a blank where it is not there, `!` where it is damaged.
+    """
+
+    source: Source
+    versions: tuple[Version, ...]
+    rows: Mapping[str, str]
+
+
+def matrix(engine: Engine, source: Source, horizon: Horizon) -> Matrix:
+    """The matrix of the versions within the horizon; each distinct state of a section is read and hashed once."""
+    marks = _Marks()
+    after: int | None = None
+    while page := engine.view(partial(versions.page, source=source, after=after, limit=_PAGE)):
+        after = page[-1].number
+        seen = [version for version in page if horizon.holds(version)]
+        for version, recipe in zip(seen, engine.view(partial(_recipes, versions=seen)), strict=True):
+            marks.add(version, recipe)
+    return marks.matrix(source, frozenset(_damaged(engine, marks.states)))
+
+
+def _recipes(view: View, versions: Sequence[Version]) -> list[dict[str, bytes] | None]:
+    return manifests.digests_many(view, [version.snapshot for version in versions])
+
+
+def _damaged(engine: Engine, states: Sequence[bytes]) -> Iterator[bytes]:
+    """Those digests whose bytes are not what they should be."""
+    for start in range(0, len(states), _PAGE):
+        chunk = [Digest(state) for state in states[start : start + _PAGE]]
+        bodies = engine.view(partial(_bodies, digests=chunk))
+        yield from (digest for digest, body in zip(chunk, bodies, strict=True) if Digest.of(body) != digest)
+
+
+def _bodies(view: View, digests: Sequence[Digest]) -> list[bytes]:
+    return blobs.read_many(view, blobs.locate_many(view, digests))
+
+
+class _Marks:
+    """The matrix as it grows, version by version."""
+
+    def __init__(self) -> None:
+        self._versions: list[Version] = []
+        self._rows: dict[str, list[tuple[Mark, bytes]]] = {}
+        self._past: dict[str, set[bytes]] = {}
+        self._now: dict[str, bytes] = {}
+
+    @property
+    def states(self) -> list[bytes]:
+        """Every digest that any section had."""
+        return sorted(set().union(*self._past.values()))
+
+    def add(self, version: Version, recipe: dict[str, bytes] | None) -> None:
+        """Mark one more version; None for a damaged manifest: no section of it is known."""
+        for name in recipe or {}:
+            self._rows.setdefault(name, [(" ", b"")] * len(self._versions))
+        for name, row in self._rows.items():
+            row.append(("!", b"") if recipe is None else self._mark(name, recipe.get(name)))
+        self._versions.append(version)
+        if recipe is not None:
+            self._now = recipe
+            for name, digest in recipe.items():
+                self._past.setdefault(name, set()).add(digest)
+
+    def _mark(self, name: str, digest: bytes | None) -> tuple[Mark, bytes]:
+        before = self._now.get(name)
+        if digest is None:
+            return (" " if before is None else "-"), b""
+        if digest == before:
+            return ".", digest
+        if digest in self._past.get(name, ()):
+            return "<", digest
+        return ("+" if before is None else "~"), digest
+
+    def matrix(self, source: Source, damaged: frozenset[bytes]) -> Matrix:
+        """The matrix, with `!` where a section has one of these digests."""
+        rows = {
+            name: "".join("!" if digest in damaged else mark for mark, digest in row)
+            for name, row in sorted(self._rows.items())
+        }
+        return Matrix(source, tuple(self._versions), rows)
