@@ -35,6 +35,7 @@ SLOTS = 64
 
 # One space holds all that is kept for a source, side by side, so that a put touches one page and not four.
 HEAD, VERSION, LINE, TIME = b"\x00", b"\x01", b"\x02", b"\x03"
+OUTCOMES, STANDING = b"\x04", b"\x05"
 _TIME_AND_NUMBER = struct.Struct(">QI")
 _TIME_ZERO = 2**63
 
@@ -66,6 +67,11 @@ def slot_key(slot: int) -> bytes:
     return bytes([slot])
 
 
+def ledger_key(slot: int) -> bytes:
+    """The key of a slot of the ledger of declared digests."""
+    return bytes([SLOTS + slot])
+
+
 def head_key(source: Source) -> bytes:
     """The key of the last number and time that a source was given."""
     return source_key(source) + HEAD
@@ -92,6 +98,16 @@ def versions_prefix(source: Source) -> bytes:
 def version_key(source: Source, number: int) -> bytes:
     """The key of one version; versions of a source order by number."""
     return versions_prefix(source) + number.to_bytes(4, "big")
+
+
+def outcomes_key(source: Source, number: int) -> bytes:
+    """The key of what became of the declared digests of one version."""
+    return source_key(source) + OUTCOMES + number.to_bytes(4, "big")
+
+
+def standing_key(source: Source) -> bytes:
+    """The key of what the newest version of a source declares."""
+    return source_key(source) + STANDING
 
 
 def lines_prefix(source: Source) -> bytes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pithstore.canonical import CANONICAL_FORM, canonical
 from pithstore.codec import Reader, write_number
@@ -17,25 +18,64 @@ if TYPE_CHECKING:
     from pithstore.configuration import Configuration
 
 FORMAT = 1
-_FORMAT, _CONFIGURATION, _WRITERS = b"format", b"configuration", b"writers"
+LEDGER = "declared-ledger"
+"""The feature of a store that keeps the ledger of declared digests."""
+RESTORING = "restoring"
+"""The feature of a store that holds a part of an archive only."""
+
+_FORMAT, _CONFIGURATION, _WRITERS, _LEDGER_PARTIAL = b"format", b"configuration", b"writers", b"ledger-partial"
 
 
 def write_first(update: Update, configuration: Configuration) -> None:
     """Write what every store has from its first moment on."""
     from pithstore.wire import to_json  # cattrs takes long to import and is needed only where a profile is
 
-    _put(update, _FORMAT, {"format": FORMAT, "canonical_form": CANONICAL_FORM, "features": []})
+    _write_features(update, {LEDGER})
     _put(update, _CONFIGURATION, to_json(configuration))
 
 
 def check_format(view: View) -> None:
     """Return if this version of pithstore can read the store; FormatUnknown says what it lacks."""
     found = _get(view, _FORMAT)
-    if found != {"format": FORMAT, "canonical_form": CANONICAL_FORM, "features": []}:
+    features = _features(found)
+    if found != _format(features) or not features <= {LEDGER, RESTORING}:
         raise FormatUnknown(
             f"the store says {canonical(found).decode()[:200]}; this pithstore reads format {FORMAT}, "
-            f"form {CANONICAL_FORM} and no features: use a newer pithstore"
+            f"form {CANONICAL_FORM} and the feature {LEDGER}: use a newer pithstore"
         )
+    if RESTORING in features:
+        raise FormatUnknown(
+            "the store holds only a part of an archive: its restore was interrupted; go on with "
+            "'pithstore put --from-archive FILE'"
+        )
+
+
+def is_restoring(view: View) -> bool:
+    """Whether the store holds only a part of the archive that is being restored into it."""
+    return RESTORING in _features(_get(view, _FORMAT))
+
+
+def write_restoring(update: Update, restoring: bool) -> None:
+    """Say whether the store holds only a part of an archive; one that does is refused by all but the restore."""
+    features = _features(_get(update, _FORMAT))
+    _write_features(update, features | {RESTORING} if restoring else features - {RESTORING})
+
+
+def _features(found: Json) -> frozenset[str]:
+    features = found.get("features") if isinstance(found, dict) else None
+    return (
+        frozenset(name for name in features if isinstance(name, str))
+        if isinstance(features, list)
+        else frozenset()
+    )
+
+
+def _format(features: AbstractSet[str]) -> Json:
+    return {"format": FORMAT, "canonical_form": CANONICAL_FORM, "features": [*sorted(features)]}
+
+
+def _write_features(update: Update, features: AbstractSet[str]) -> None:
+    _put(update, _FORMAT, _format(features))
 
 
 def read_configuration(view: View) -> Configuration:
@@ -57,6 +97,36 @@ def new_writer(update: Update) -> int:
     number = writers(update)
     update.put_many(META, [(_WRITERS, seal(META, _WRITERS, write_number(number + 1)))])
     return number
+
+
+LedgerState: TypeAlias = Literal["none", "partial", "complete"]
+"""Whether the ledger of declared digests is kept, and whether the versions before that are in it."""
+
+
+def read_ledger_state(view: View) -> LedgerState:
+    """What the ledger knows; "none" for a store of an older pithstore that has not been asked to keep one."""
+    if not keeps_ledger(view):
+        return "none"
+    return "partial" if view.has_many(META, [_LEDGER_PARTIAL])[0] else "complete"
+
+
+def keep_ledger(update: Update, state: Literal["partial", "complete"]) -> None:
+    """From now on a put enters its versions in the ledger; an older pithstore refuses the store."""
+    _write_features(update, _features(_get(update, _FORMAT)) | {LEDGER})
+    if state == "partial":
+        _put(update, _LEDGER_PARTIAL, None)
+    else:
+        update.delete_many(META, [_LEDGER_PARTIAL])
+
+
+def keeps_ledger(view: View) -> bool:
+    """Whether a put enters its versions in the ledger."""
+    return LEDGER in _features(_get(view, _FORMAT))
+
+
+def keeps_whole_ledger(view: View) -> bool:
+    """Whether every version of the store is in the ledger."""
+    return read_ledger_state(view) == "complete"
 
 
 def _put(update: Update, key: bytes, value: Json) -> None:

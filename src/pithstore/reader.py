@@ -24,8 +24,11 @@ if TYPE_CHECKING:  # what a diff or a log needs is imported when one is asked fo
     from pithstore.comparison import Diff, Status
     from pithstore.configuration import Configuration
     from pithstore.conflicts import Conflict
+    from pithstore.declarations import Drift
+    from pithstore.declared_report import DeclaredReport, Finding
     from pithstore.log import LogEntry, LogFilter
     from pithstore.matrix import Matrix
+    from pithstore.profile import Verdict
     from pithstore.who import Holder
 
 _PAGE = 256
@@ -172,6 +175,25 @@ class Reader:
         from pithstore.who import who
 
         return who(self._engine, digest, self.horizon)
+
+    def declared(self) -> DeclaredReport:
+        """How often each outcome of declared digests was met, by section, from the ledger that puts keep."""
+        from pithstore.declared_report import declared_report
+
+        return declared_report(self._engine, self.horizon)
+
+    def declared_findings(
+        self,
+        source: Ref | Source | str | None = None,
+        *,
+        section: str | None = None,
+        outcome: Verdict | Drift | None = None,
+    ) -> Iterator[Finding]:
+        """What became of each declared digest: everywhere, of one source, of one section, with one outcome."""
+        from pithstore.declared_report import Wanted, findings
+
+        only = None if source is None else self._known(source)
+        return findings(self._engine, Wanted(only, section, outcome), self.horizon)
 
     def conflicts(self, source: Ref | Source | str | None = None) -> Iterator[Conflict]:
         """Where one builder made different contents of one source version: everywhere, or of one source."""

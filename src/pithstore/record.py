@@ -6,6 +6,7 @@ import attrs
 
 from pithstore.canonical import canonical, canonical_sections, decode, join
 from pithstore.check_value import check_value
+from pithstore.declarations import Declaration, declarations
 from pithstore.digest import Digest
 from pithstore.errors import NotFound
 from pithstore.limits import DEFAULT_LIMITS, Limits
@@ -20,7 +21,8 @@ from pithstore.refusal import Reason, refuse_value
 class Prepared:
     """A record ready to be stored: what it is about, its recipe, and the canonical bytes of its sections.
 
-    `bodies` are in the order of `manifest.sections`; `size` is the number of bytes of the whole canonical form.
+    `bodies` are in the order of `manifest.sections`; `size` is the number of bytes of the whole canonical form;
+    `declarations` are what its sections declare of themselves.
     """
 
     line: Line
@@ -29,6 +31,7 @@ class Prepared:
     manifest: Manifest
     bodies: tuple[bytes, ...]
     size: int
+    declarations: tuple[Declaration, ...] = ()
 
 
 def prepare(
@@ -56,6 +59,7 @@ def prepare(
         manifest=manifest,
         bodies=tuple(body for _, body in sections),
         size=size,
+        declarations=declarations(value, dict(sections), profile),
     )
 
 

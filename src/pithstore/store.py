@@ -194,6 +194,15 @@ class Store(Reader):
 
         return verify(self._engine, self.configuration, progress)
 
+    def rebuild_ledger(self, progress: Callable[[int], None] = lambda _: None) -> None:
+        """Count the declared digests of a store that was written without their ledger; see `Reader.declared`.
+
+        `progress` is told how many versions more are done.
+        """
+        from pithstore.declared_report import rebuild_ledger
+
+        rebuild_ledger(self._engine, self.configuration.profile, progress)
+
     def stat(self) -> Stat:
         """How much the store holds."""
         from pithstore.stat import stat

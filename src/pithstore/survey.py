@@ -33,7 +33,7 @@ class History:
 
 def histories(engine: Engine, horizon: Horizon = OPEN, only: Source | None = None) -> Iterator[History]:
     """Every source with a version within the horizon, in order of kind, then id; or `only` that one."""
-    for page in index_pages(engine, b"" if only is None else source_key(only)):
+    for page in index_pages(engine, only):
         names = engine.view(partial(source_names, keys=[key for key, _ in page]))
         for (_, items), source in zip(page, names, strict=True):
             numbered = (versions.read_version(source, item) for item in version_items(items))
@@ -41,12 +41,17 @@ def histories(engine: Engine, horizon: Horizon = OPEN, only: Source | None = Non
                 yield History(source, seen)
 
 
-def index_pages(engine: Engine, prefix: bytes = b"") -> Iterator[list[Entries]]:
-    """The index in pages of whole sources: those whose keys start with the prefix."""
-    after: bytes | None = None
+def index_pages(engine: Engine, only: Source | None = None) -> Iterator[list[Entries]]:
+    """The index in pages of whole sources, in the order of their keys; or of `only` that one."""
+    prefix, after = b"" if only is None else source_key(only), None
     while page := engine.view(partial(_page, prefix=prefix, after=after)):
         yield page
         after = _end_of(page[-1][1][-1][0])
+
+
+def source_entries(view: View, source: Source) -> list[Item]:
+    """All entries that a source has in the index, in the order of their keys; [] for one that has none."""
+    return [item for _, items in _page(view, source_key(source), None) for item in items]
 
 
 def source_names(view: View, keys: Sequence[bytes]) -> list[Source]:
@@ -60,11 +65,16 @@ def source_names(view: View, keys: Sequence[bytes]) -> list[Source]:
 
 def version_items(items: Sequence[Item]) -> Iterator[Item]:
     """Those entries of one source that are versions, by rising number."""
+    return items_of_kind(items, VERSION)
+
+
+def items_of_kind(items: Sequence[Item], kind: bytes) -> Iterator[Item]:
+    """Those entries of one source that are of that kind (`keys.VERSION` and its neighbours), in order."""
     source = _source_of(items[0][0]) if items else None
     if source is not None:
         cut = len(source)
         for item in items:
-            if item[0][cut : cut + 1] == VERSION:
+            if item[0][cut : cut + 1] == kind:
                 yield item
 
 

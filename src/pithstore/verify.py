@@ -18,16 +18,19 @@ from pithstore import blobs
 from pithstore.codec import Place
 from pithstore.configuration import Configuration
 from pithstore.counts import Totals
+from pithstore.declared import read_ledgers
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Item, View
 from pithstore.errors import Damaged
 from pithstore.keys import BLOBS, FILES, MANIFESTS, META, SLOTS, TAIL
+from pithstore.ledger import Ledger, Tally
 from pithstore.manifests import read_manifest
 from pithstore.meta import writers
 from pithstore.report import Problem, VerifyReport
 from pithstore.seal import unseal
 from pithstore.tail import slices
 from pithstore.totals import read_slots
+from pithstore.verify_declared import DeclaredCheck
 from pithstore.verify_history import HistoryCheck
 
 _TAIL_PAGE, _PAGE = 64, 1024
@@ -40,7 +43,7 @@ Progress = Callable[[int, int], None]
 def verify(engine: Engine, configuration: Configuration, progress: Progress | None = None) -> VerifyReport:
     """What was looked at, and each problem that was found; reading goes on behind a problem."""
     walk = _Walk(engine, progress)
-    before = walk.slots()
+    before, ledgers = walk.slots(), walk.ledgers()
     walk.expect(before)
     walk.check_seals(META, "meta-damaged")
     walk.check_seals(FILES, "file-damaged")
@@ -51,6 +54,8 @@ def verify(engine: Engine, configuration: Configuration, progress: Progress | No
     history = HistoryCheck(engine, configuration.profile, walk.problems.append, walk.advance)
     history.run()
     walk.compare_totals(before, history.slots)
+    if history.declared is not None:
+        walk.compare_ledgers(ledgers, history.declared)
     return VerifyReport(
         versions=history.versions,
         snapshots=walk.snapshots,
@@ -180,6 +185,23 @@ class _Walk:
         if said != found and not self.problems:
             message = f"the totals say {said} blobs, bytes of blobs and snapshots, but there are {found}"
             self.problems.append(Problem("totals-wrong", message))
+
+    def ledgers(self) -> list[dict[str, Tally]] | None:
+        try:
+            return self._engine.view(read_ledgers)
+        except Damaged as error:
+            self.problems.append(Problem("totals-damaged", str(error)))
+            return None
+
+    def compare_ledgers(self, before: Sequence[Ledger] | None, check: DeclaredCheck) -> None:
+        """Compare what was counted with the ledgers of the slots that nobody wrote meanwhile."""
+        after = self.ledgers() if before is not None else None
+        if before is None or after is None:
+            return
+        for slot in set(range(SLOTS)) - check.unknown:
+            if before[slot] == after[slot] != check.ledgers[slot]:
+                message = f"slot {slot} of the ledger of declared digests does not match its versions"
+                self.problems.append(Problem("declared-wrong", message))
 
 
 def _scan(view: View, space: str, after: bytes | None, limit: int) -> list[Item]:

@@ -18,8 +18,10 @@ from pithstore.fingerprint import fingerprint
 from pithstore.keys import (
     HEAD,
     LINE,
+    OUTCOMES,
     SLOTS,
     SOURCES,
+    STANDING,
     TIME,
     VERSION,
     VERSIONS,
@@ -28,12 +30,14 @@ from pithstore.keys import (
     split_key,
     time_key,
 )
+from pithstore.meta import keeps_whole_ledger
 from pithstore.model import Line, Manifest, Source, Version
 from pithstore.profile import Profile, identify
 from pithstore.report import Problem
 from pithstore.seal import unseal
 from pithstore.sources import read_source
 from pithstore.survey import index_pages
+from pithstore.verify_declared import DeclaredCheck
 
 _PAGE = 2048
 _BYTES_AT_ONCE = 8 * 1024 * 1024
@@ -55,6 +59,7 @@ class HistoryCheck:
         self._advance = advance
         self.versions = 0
         self.slots = [Totals()] * SLOTS
+        self.declared = DeclaredCheck(profile, found) if engine.view(keeps_whole_ledger) else None
 
     def run(self) -> None:
         """Check every source, from its entries to its name and from its name to its entries."""
@@ -76,7 +81,11 @@ class HistoryCheck:
         history = _read_history(source, items, self._found)
         for problem in _inconsistencies(source, history):
             self._found(problem)
+        if self.declared is not None:
+            self.declared.begin(source, items)
         self._rebuild(source, history.versions)
+        if self.declared is not None:
+            self.declared.end()
 
     def _check_sources(self) -> None:
         after: bytes | None = None
@@ -110,6 +119,8 @@ class HistoryCheck:
             if recipe is None:
                 message = f"{version.source} version {version.number}: its manifest is damaged or missing"
                 self._found(_problem("manifest-missing", message, version, digest=str(version.snapshot)))
+                if self.declared is not None:
+                    self.declared.skip()
                 self._count(version, Manifest(()), 0)
             else:
                 self._check_version(version, recipe, [bodies[section.digest] for section in recipe.sections])
@@ -118,8 +129,13 @@ class HistoryCheck:
         names = [section.name for section in recipe.sections]
         pieces = list(join(zip(names, bodies, strict=True)))
         if Digest.of(*pieces) == version.snapshot:
-            self._check_identity(version, dict(zip(names, bodies, strict=True)))
+            named = dict(zip(names, bodies, strict=True))
+            self._check_identity(version, named)
+            if self.declared is not None:
+                self.declared.check(version, recipe, named)
         else:
+            if self.declared is not None:
+                self.declared.skip()
             for problem in _section_problems(version, recipe, bodies):
                 self._found(problem)
         self._count(version, recipe, sum(map(len, pieces)))
@@ -177,7 +193,7 @@ def _read_history(source: Source, items: Sequence[Item], found: Callable[[Proble
                 all_versions.append(versions.read_version(source, (key, value)))
             elif kind == LINE:
                 lines[key] = versions.read_line_head(source, (key, value))
-            else:
+            elif kind not in (OUTCOMES, STANDING):  # those are for DeclaredCheck
                 unseal(VERSIONS, key, value)
                 times.add(key)
         except Damaged as error:
