@@ -229,10 +229,16 @@ def encode_place(place: Place) -> bytes:
 
 def decode_place(data: bytes) -> Place:
     """The place that `encode_place` wrote."""
-    reader = Reader(data)
-    place = Place(reader.number(), reader.number(), reader.number(), reader.number())
-    reader.end()
-    return place
+    try:
+        writer, at = _number(data, 0)
+        sequence, at = _number(data, at)
+        offset, at = _number(data, at)
+        length, at = _number(data, at)
+    except IndexError:
+        raise Damaged("an encoded value is cut short") from None
+    if at != len(data):
+        raise Damaged("an encoded value has bytes behind its end")
+    return Place(writer, sequence, offset, length)
 
 
 def encode_head(head: Head) -> bytes:

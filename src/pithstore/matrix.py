@@ -12,6 +12,7 @@ from pithstore import blobs, manifests, versions
 from pithstore.digest import Digest
 from pithstore.engine import Engine, View
 from pithstore.horizon import Horizon
+from pithstore.markup import html_table
 from pithstore.model import Source, Version
 
 Mark: TypeAlias = Literal["+", "~", ".", "<", "-", " ", "!"]
@@ -32,6 +33,11 @@ class Matrix:
     source: Source
     versions: tuple[Version, ...]
     rows: Mapping[str, str]
+
+    def _repr_html_(self) -> str:
+        """The matrix as a table, for a notebook; all text is escaped."""
+        heads = ("section", *(f"@{version.number}" for version in self.versions))
+        return html_table(heads, ((name, *marks) for name, marks in self.rows.items()))
 
 
 def matrix(engine: Engine, source: Source, horizon: Horizon) -> Matrix:
@@ -78,15 +84,15 @@ class _Marks:
 
     def add(self, version: Version, recipe: dict[str, bytes] | None) -> None:
         """Mark one more version; None for a damaged manifest: no section of it is known."""
-        for name in recipe or {}:
-            self._rows.setdefault(name, [(" ", b"")] * len(self._versions))
+        new = () if recipe is None else recipe.keys() - self._rows.keys()
+        self._rows.update((name, [(" ", b"")] * len(self._versions)) for name in new)
         for name, row in self._rows.items():
             row.append(("!", b"") if recipe is None else self._mark(name, recipe.get(name)))
         self._versions.append(version)
         if recipe is not None:
-            self._now = recipe
-            for name, digest in recipe.items():
+            for name, digest in recipe.items() - self._now.items():
                 self._past.setdefault(name, set()).add(digest)
+            self._now = recipe
 
     def _mark(self, name: str, digest: bytes | None) -> tuple[Mark, bytes]:
         before = self._now.get(name)
