@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from pithstore import records
 from pithstore.canonical import decode
@@ -10,20 +10,28 @@ from pithstore.comparison import Diff, SectionDiff, Status, section_statuses
 from pithstore.diff import Change, diff
 from pithstore.engine import View
 from pithstore.errors import NotFound
+from pithstore.list_keys import NO_KEYS, ListKeys
 from pithstore.model import Manifest, Version
 from pithstore.pointer import Json, write_pointer
 
 
-def compare(view: View, before: Version, after: Version, only: Collection[str] = ()) -> Diff:
+def compare(
+    view: View, before: Version, after: Version, only: Collection[str] = (), keys: ListKeys = NO_KEYS
+) -> Diff:
     """What leads from one version's record to the other's; `only` these sections if any are given.
 
-    Sections with equal digests are not read.
+    Sections with equal digests are not read; `keys` say how the elements of lists are known.
     """
     old, new = records.read_manifests(view, (before, after))
     statuses = _statuses(old, new, only)
     differing = {name for name, status in statuses.items() if status != "same"}
     olds, news = _values(view, before, old, differing), _values(view, after, new, differing)
-    sections = [_section(name, status, olds.get(name), news.get(name)) for name, status in statuses.items()]
+    sections = [
+        SectionDiff(name, status)
+        if status == "same"
+        else _section(name, status, olds.get(name), news.get(name), keys)
+        for name, status in statuses.items()
+    ]
     return Diff(before, after, tuple(sections))
 
 
@@ -47,16 +55,15 @@ def _values(view: View, version: Version, manifest: Manifest, names: set[str]) -
     return {section.name: decode(body) for section, body in zip(wanted, bodies, strict=True)}
 
 
-def _section(name: str, status: Status, old: Json, new: Json) -> SectionDiff:
-    changes = () if status == "same" else tuple(section_changes(name, status, old, new))
-    return SectionDiff(name, status, old, new, changes)
+def _section(name: str, status: Status, old: Json, new: Json, keys: ListKeys) -> SectionDiff:
+    return SectionDiff(name, status, old, new, tuple(section_changes(name, status, old, new, keys)))
 
 
-def section_changes(name: str, status: Status, old: Json, new: Json) -> list[Change]:
-    """The changes that lead from one value of a section to the other."""
+def section_changes(name: str, status: Status, old: Json, new: Json, keys: ListKeys = NO_KEYS) -> Iterable[Change]:
+    """The changes that lead from one value of a section, which is not the same, to the other."""
     path = write_pointer((name,))
     if status == "removed":
-        return [Change("remove", path, old=old)]
+        return (Change("remove", path, old=old),)
     if status == "added":
-        return [Change("add", path, value=new)]
-    return list(diff(old, new, (name,)))
+        return (Change("add", path, value=new),)
+    return diff(old, new, (name,), keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # what a diff or a log needs is imported when one is asked fo
     from pithstore.conflicts import Conflict
     from pithstore.declarations import Drift
     from pithstore.declared_report import DeclaredReport, Finding
+    from pithstore.list_keys import ListKey
     from pithstore.log import LogEntry, LogFilter
     from pithstore.matrix import Matrix
     from pithstore.profile import Verdict
@@ -127,17 +128,20 @@ class Reader:
         before: Ref | Source | Version | str,
         after: Ref | Source | Version | str,
         sections: Collection[str] = (),
+        keys: Iterable[ListKey] = (),
     ) -> Diff:
         """What leads from one version to the other, section by section; `sections` compares these alone.
 
         Iterated it gives the changes: RFC 6902 operations on the whole record.  Sections with equal digests are
-        not read.
+        not read.  `keys` say how the elements of lists are known, beside and before those of the profile.
         """
         from pithstore.compare import compare
+        from pithstore.list_keys import with_list_keys
 
         old, new = self._whole(before), self._whole(after)
+        known = with_list_keys(self.configuration.profile.list_keys, keys)
         return self._engine.view(
-            lambda view: compare(view, self._resolve(view, old), self._resolve(view, new), sections)
+            lambda view: compare(view, self._resolve(view, old), self._resolve(view, new), sections, known)
         )
 
     def compare(
