@@ -39,13 +39,15 @@ test: check
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/pure
 
 fuzz: install
-	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/pure --timeout 0
+	HYPOTHESIS_PROFILE=long PITHSTORE_PAIRS=1000000 $(BIN)/python -m pytest tests/pure --timeout 0
 
 torture: install
 	PITHSTORE_LONG=1 $(BIN)/python -m pytest tests/engine tests/store --timeout 0 -m process
 
 bench: install
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/diff.py
+	$(BIN)/python benchmarks/history.py
 
 clean:
 	rm -rf $(VENV) .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache build dist src/*.egg-info

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, TypeAlias
 
 import attrs
 
-from pithstore.diff import Change
+from pithstore.changes import Change
 from pithstore.model import Manifest, Version
-from pithstore.pointer import Json
+from pithstore.section_diff import SectionDiff, Status
 
-Status: TypeAlias = Literal["added", "removed", "changed", "same"]
-
-
-@attrs.frozen
-class SectionDiff:
-    """What became of one section.
-
-    `before` and `after` are its values (None where it is missing, and where it is the same and was not read);
-    `changes` lead from one to the other, their paths read in the whole record.
-    """
-
-    name: str
-    status: Status
-    before: Json = None
-    after: Json = None
-    changes: tuple[Change, ...] = ()
+__all__ = ["Diff", "SectionDiff", "Status", "section_statuses"]
 
 
 @attrs.frozen
@@ -42,6 +26,12 @@ class Diff:
 
     def __len__(self) -> int:
         return sum(len(section.changes) for section in self.sections)
+
+    def _repr_html_(self) -> str:
+        """The diff as a notebook shows it."""
+        from pithstore.diff_html import diff_html
+
+        return diff_html(self)
 
 
 def section_statuses(before: Manifest, after: Manifest) -> dict[str, Status]:

@@ -12,12 +12,13 @@ from datetime import datetime
 
 import attrs
 
-from pithstore import blobs, manifests, meta, sources, versions
+from pithstore import blobs, declared, manifests, meta, sources, versions
 from pithstore.codec import Head, LineHead
 from pithstore.counts import Totals
+from pithstore.declared import Declaring
 from pithstore.digest import Digest
 from pithstore.engine import Update
-from pithstore.errors import StorageFailed
+from pithstore.errors import StorageFailed, StoreExists
 from pithstore.fingerprint import fingerprint
 from pithstore.keys import MAX_NUMBER, source_slot
 from pithstore.model import Line, Manifest, Source, Version
@@ -34,6 +35,14 @@ class Arrival:
 
     prepared: Prepared
     observed_at: datetime | None = attrs.field(default=None, converter=attrs.converters.optional(to_utc))
+
+
+@attrs.frozen
+class Restored(Arrival):
+    """A version of another store, with the number and the times that it has there; it always becomes a version."""
+
+    number: int = attrs.field(kw_only=True)
+    recorded_at: datetime = attrs.field(kw_only=True, converter=to_utc)
 
 
 @attrs.frozen
@@ -60,6 +69,8 @@ def store(update: Update, arrivals: Sequence[Arrival], now: datetime, end: TailE
     if index.new:
         index.write()
         add_totals(update, _additions(prepared, index, bodies.new, snapshots.new))
+        if meta.keeps_ledger(update):
+            declared.note(update, _declaring(prepared, index))
     return Stored(list(_results(prepared, numbers, index, bodies.new)), end)
 
 
@@ -117,6 +128,8 @@ class _Index:
     def arrive(self, arrival: Arrival) -> int:
         """The number of the version that says what the arrival says: one that was there, or a new one."""
         record, observed_at = arrival.prepared, arrival.observed_at
+        if isinstance(arrival, Restored):
+            return self._restore(arrival)
         said = self._newest(record) if observed_at is None else self._said_at(record, observed_at)
         return self._append(record, observed_at) if said is None else said
 
@@ -136,12 +149,22 @@ class _Index:
         found = self.get_many([(line.source, number) for number in candidates])
         return next((version.number for version in found if version.snapshot == record.snapshot), None)
 
+    def _restore(self, arrival: Restored) -> int:
+        source, number, recorded_at = arrival.prepared.line.source, arrival.number, arrival.recorded_at
+        head = self._heads[source]
+        if head is not None and (number <= head.number or recorded_at < head.recorded_at):
+            raise StoreExists(f"version {number} of {source} cannot be restored behind version {head.number}")
+        return self._add(arrival.prepared, number, arrival.observed_at, recorded_at)
+
     def _append(self, record: Prepared, observed_at: datetime | None) -> int:
+        source = record.line.source
+        head = self._heads[source] or Head(0, self._now)
+        if head.number == MAX_NUMBER:
+            raise StorageFailed(f"{source} has {MAX_NUMBER} versions; no source can have more")
+        return self._add(record, head.number + 1, observed_at, max(self._now, head.recorded_at))
+
+    def _add(self, record: Prepared, number: int, observed_at: datetime | None, recorded_at: datetime) -> int:
         line = record.line
-        head = self._heads[line.source] or Head(0, self._now)
-        number, recorded_at = head.number + 1, max(self._now, head.recorded_at)
-        if number > MAX_NUMBER:
-            raise StorageFailed(f"{line.source} has {MAX_NUMBER} versions; no source can have more")
         version = Version(
             source=line.source,
             number=number,
@@ -176,14 +199,14 @@ def _additions(
 ) -> dict[int, Totals]:
     """What each slot of the totals gains; a blob or snapshot counts for the first source that brings it."""
     sums: dict[int, Totals] = {}
-    blobs_left, snapshots_left = set(new_blobs), set(new_snapshots)
+    blobs_left, snapshots_left, sources_left = set(new_blobs), set(new_snapshots), set(index.new_sources)
     by_snapshot = {record.snapshot: record for record in prepared}
     for version in index.new.values():
         record = by_snapshot[version.snapshot]
         sections = record.manifest.sections
         unique = {section.digest: section.size for section in sections if section.digest in blobs_left}
         gain = Totals(
-            sources=int(version.number == 1),
+            sources=int(version.source in sources_left),
             versions=1,
             snapshots=int(version.snapshot in snapshots_left),
             blobs=len(unique),
@@ -192,11 +215,18 @@ def _additions(
             unique_bytes=sum(unique.values()),
             fingerprint=fingerprint(version),
         )
-        blobs_left -= unique.keys()
+        blobs_left.difference_update(unique)
         snapshots_left.discard(version.snapshot)
+        sources_left.discard(version.source)
         slot = source_slot(version.source)
         sums[slot] = sums.get(slot, Totals()).plus(gain)
     return sums
+
+
+def _declaring(prepared: Sequence[Prepared], index: _Index) -> list[Declaring]:
+    by_snapshot = {record.snapshot: record for record in prepared}
+    found = [(version, by_snapshot[version.snapshot]) for version in index.new.values()]
+    return [Declaring(version, record.manifest, record.declarations) for version, record in found]
 
 
 def _results(

@@ -35,18 +35,23 @@ def write_first(update: Update, configuration: Configuration) -> None:
 
 
 def check_format(view: View) -> None:
-    """Return if this version of pithstore can read the store; FormatUnknown says what it lacks."""
+    """Return if this version of pithstore can read the store and it is whole; FormatUnknown says why not."""
+    check_known(view)
+    if is_restoring(view):
+        raise FormatUnknown(
+            "the store holds only a part of an archive: its restore was interrupted; go on with "
+            "'pithstore put --from-archive FILE'"
+        )
+
+
+def check_known(view: View) -> None:
+    """Return if this pithstore can read the store, be it whole or not; FormatUnknown says what it lacks."""
     found = _get(view, _FORMAT)
     features = _features(found)
     if found != _format(features) or not features <= {LEDGER, RESTORING}:
         raise FormatUnknown(
             f"the store says {canonical(found).decode()[:200]}; this pithstore reads format {FORMAT}, "
             f"form {CANONICAL_FORM} and the feature {LEDGER}: use a newer pithstore"
-        )
-    if RESTORING in features:
-        raise FormatUnknown(
-            "the store holds only a part of an archive: its restore was interrupted; go on with "
-            "'pithstore put --from-archive FILE'"
         )
 
 

@@ -1,4 +1,4 @@
-"""What is known of one family of records: where source and builder stand, and what declared digests cover."""
+"""What is known of one family of records: where source and builder stand, what its digests and lists mean."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import attrs
 from pithstore.canonical import canonical
 from pithstore.digest import Digest
 from pithstore.errors import NotFound, UsageError
+from pithstore.list_keys import ListKey, ListKeys
 from pithstore.model import Line, Scalar, Source
 from pithstore.pointer import Json, follow, read_pointer
 from pithstore.refusal import Reason, refuse_value
@@ -33,7 +34,8 @@ class Profile:
     """Where a record says what it is about and who made it.
 
     A rule that starts with `/` is a JSON Pointer into the record, any other rule is a constant.  `declared` names
-    the rules by which sections declare digests of themselves: `pith`, or `none`.
+    the rules by which sections declare digests of themselves: `pith`, or `none`.  `list_keys` say how the elements
+    of some lists are known from one version to the next.
     """
 
     source_kind: str = attrs.field(default="/source/kind", validator=_check_rule)
@@ -41,6 +43,7 @@ class Profile:
     source_version: str = attrs.field(default="/source/version", validator=_check_rule)
     builder_version: str = attrs.field(default="/builder_version", validator=_check_rule)
     declared: Literal["pith", "none"] = "pith"
+    list_keys: ListKeys = (ListKey("/integrity/findings", ""), ListKey("/references/sample", "doi"))
 
     def sections(self) -> set[str]:
         """The sections that identify a record: those that the rules point into."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from pithstore.errors import UsageError
+from pithstore.legible import CONCEALING
 
-# `%`, `@`, `#`; C0 and C1 controls; white space (Unicode White_Space); zero-width and bidirectional controls.
-_SPECIAL = "%@#\x00-\x20\x7f-\xa0\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
+# `%`, `@`, `#`; controls; white space (Unicode White_Space); what conceals: a reference can be shown as it is.
+_SPECIAL = f"%@#\x00-\x20{CONCEALING}\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _IN_NAME = re.compile(f"[{_SPECIAL}]")
 _IN_KIND = re.compile(f"[{_SPECIAL}:]")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")

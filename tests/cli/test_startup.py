@@ -37,6 +37,7 @@ def test_help_imports_no_engine_and_no_values() -> None:
             "pithstore.cli.output",
             "pithstore.cli.say",
             "pithstore.errors",
+            "pithstore.legible",
         }
 
 

@@ -184,6 +184,6 @@ def check_reference(pithstore: Pithstore, reference: str, identity: str) -> None
     assert [entry["number"] for entry in log] == [1, 2]
     assert {entry["source"] for entry in log} == {reference}
     changes = pithstore("diff", "--", f"{reference}@1", reference)
-    assert (changes.code, len(changes.lines)) == (1, 3)
+    assert (changes.code, len(changes.lines)) == (1, 5)
     if not reference.startswith("-"):
         assert json.loads(pithstore("get", f"{reference}@-1").out)["source"]["id"] == identity

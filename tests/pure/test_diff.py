@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+from random import SystemRandom
 
 import jsonpatch
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pithstore.diff import Change, as_patch, diff, patch
-from pithstore.errors import NotFound
+from pithstore.diff import Change, as_patch, diff, origins, patch, read_patch
 from pithstore.limits import MAX_NESTING
-from pithstore.pointer import Json
+from pithstore.list_keys import NO_KEYS, ListKey, read_list_key, with_list_keys
+from pithstore.pointer import Json, follow, read_pointer
 from pithstore.testing.strategies import json_values, scalars, texts
-from tests.pure.laws import definition, with_room
+from tests.pure.laws import complaint, definition, with_room
+from tests.pure.value_pairs import pairs as generated
 
 
 @st.composite
@@ -76,11 +79,29 @@ def test_each_change_says_what_it_takes_away(pair: tuple[Json, Json]) -> None:
     old, new = pair
     value = old
     for change in diff(old, new):
-        inverse = {"add": "remove", "remove": "add", "replace": "replace"}[change.op]
         after = patch(value, [change])
-        back = patch(after, [Change(inverse, change.path, old=change.value, value=change.old)])  # type: ignore[arg-type]
-        assert definition(back) == definition(value)
+        assert definition(patch(after, [inverse(change)])) == definition(value)
         value = after
+
+
+def inverse(change: Change) -> Change:
+    match change:
+        case Change("move", path, old, value, str(source)):
+            return Change("move", source, value, old, path)
+        case Change("replace", path, old, value):
+            return Change("replace", path, value, old)
+        case Change(op, path, old, value):
+            return Change("add" if op == "remove" else "remove", path, value, old)
+
+
+@given(pairs())
+def test_a_move_says_what_it_moves(pair: tuple[Json, Json]) -> None:
+    value = pair[0]
+    for change in diff(*pair):
+        if change.source is not None:
+            moved = follow(value, read_pointer(change.source))
+            assert definition(moved) == definition(change.old) == definition(change.value)
+        value = patch(value, [change])
 
 
 @given(pairs())
@@ -130,12 +151,120 @@ def test_what_the_changes_look_like() -> None:
     assert [change.old for change in changes] == [None, None, 1, 3, 2, 0]
 
 
-def test_lists_are_compared_by_position() -> None:
-    assert as_patch(diff([1, 2], [1, 2, 3, 4])) == [
-        {"op": "add", "path": "/2", "value": 3},
-        {"op": "add", "path": "/3", "value": 4},
-    ]
-    assert [str(change) for change in diff([1, 2, 3], [])] == ["remove /2", "remove /1", "remove /0"]
+PEOPLE: list[Json] = [{"name": "A", "of": ["X"]}, {"name": "B", "of": ["Y"]}, {"name": "C", "of": ["Z"]}]
+A, B, C = PEOPLE
+D: Json = {"name": "D", "of": []}
+LIST_EDITS: list[tuple[list[Json], list[str]]] = [
+    ([D, A, B, C], ["add /0"]),
+    ([A, D, B, C], ["add /1"]),
+    ([A, B, C, D], ["add /3"]),
+    ([A, A, B, C], ["add /1"]),
+    ([B, C], ["remove /0"]),
+    ([A, C], ["remove /1"]),
+    ([], ["remove /2", "remove /1", "remove /0"]),
+    ([C, A, B], ["move /2 to /0"]),
+    ([B, C, A], ["move /0 to /2"]),
+    ([B, A, C], ["move /1 to /0"]),
+    ([C, B, A], ["move /2 to /0", "move /2 to /1"]),
+    ([A, {"name": "B", "of": ["Y", "W"]}, C], ["add /1/of/1"]),
+    ([D, A, {"name": "B", "of": ["W"]}, C], ["add /0", "replace /2/of/0"]),
+    ([{"name": "B", "of": ["W"]}, C], ["remove /0", "replace /0/of/0"]),
+    ([A, "B", C], ["replace /1"]),
+    ([C, A, D], ["move /2 to /0", "replace /2/name", "remove /2/of/0"]),
+    ([[A, B, C]], ["remove /2", "remove /1", "replace /0"]),
+]
+
+
+@pytest.mark.parametrize(("new", "changes"), LIST_EDITS)
+def test_what_changes_of_lists_look_like(new: list[Json], changes: list[str]) -> None:
+    assert [str(change) for change in diff(PEOPLE, new)] == changes
+    assert patch(PEOPLE, diff(PEOPLE, new)) == new
+
+
+def test_a_move_is_written_with_where_it_is_from() -> None:
+    assert as_patch(diff({"a": [1, 2, 3]}, {"a": [3, 1, 2]})) == [{"op": "move", "from": "/a/2", "path": "/a/0"}]
+
+
+KEYED: list[tuple[list[Json], list[Json], list[str]]] = [
+    (
+        [{"k": 1, "v": 1}, {"k": 2, "v": 2}],
+        [{"k": 2, "v": 9}, {"k": 1, "v": 1}],
+        ["move /l/1 to /l/0", "replace /l/0/v"],
+    ),
+    ([{"k": 1, "v": 1}], [{"k": 2, "v": 1}], ["remove /l/0", "add /l/0"]),
+    ([{"k": 1, "v": 1}], [{"k": 1.0, "v": 1}], ["remove /l/0", "add /l/0"]),
+    ([{"k": [1], "v": 1}], [{"k": [1], "v": 2}], ["replace /l/0/v"]),
+    ([{"k": None, "v": 1}], [{"k": None, "v": 2}], ["replace /l/0/v"]),
+    ([{"v": 1}], [{"v": 2}], ["remove /l/0", "add /l/0"]),
+    ([{"v": 1}, {"k": 1}], [{"k": 1}, {"v": 1}], ["move /l/1 to /l/0"]),
+    ([1, "k", ["k"]], [["k"], 2, "k"], ["remove /l/0", "move /l/1 to /l/0", "add /l/1"]),
+    ([{"k": 1, "v": 1}, {"k": 1, "v": 2}], [{"k": 1, "v": 2}], ["remove /l/0"]),
+    ([{"k": 1, "v": 1}, {"k": 1, "v": 2}], [{"k": 1, "v": 3}], ["remove /l/1", "replace /l/0/v"]),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "changes"), KEYED)
+def test_elements_with_a_key_are_known_by_it(before: list[Json], after: list[Json], changes: list[str]) -> None:
+    found = list(diff({"l": before}, {"l": after}, keys=(ListKey("/l", "k"),)))
+    assert [str(change) for change in found] == changes
+    assert patch({"l": before}, found) == {"l": after}
+
+
+def test_elements_known_by_their_whole_content_are_never_changed() -> None:
+    before: Json = [{"": 1, "v": 1}, {"": 2}]
+    after: Json = [{"": 2}, {"": 1, "v": 2}]
+    found = list(diff(before, after, ("x", "y/z"), (ListKey("/x/y~1z", ""), ListKey("/x", "v"))))
+    assert [str(change) for change in found] == ["remove /x/y~1z/0", "add /x/y~1z/1"]
+
+
+def test_a_key_holds_for_the_list_at_its_path_alone() -> None:
+    before: Json = {"l": [{"k": 1, "l": [{"k": 1}]}]}
+    after: Json = {"l": [{"k": 1, "l": [{"k": 2}]}]}
+    assert [str(change) for change in diff(before, after, keys=(ListKey("/l", "k"),))] == ["replace /l/0/l/0/k"]
+    inner = (ListKey("/l/0/l", "k"),)
+    assert [str(change) for change in diff(before, after, keys=inner)] == ["remove /l/0/l/0", "add /l/0/l/0"]
+
+
+def test_list_keys_are_read_and_written() -> None:
+    for text, key in {
+        "/references/sample=doi": ListKey("/references/sample", "doi"),
+        "/a~1b/0=": ListKey("/a~1b/0", ""),
+        "/a=b=c/d": ListKey("/a=b", "c/d"),
+        "/=é": ListKey("/", "é"),
+    }.items():
+        assert read_list_key(text) == key
+        assert str(key) == text
+
+
+@pytest.mark.parametrize("text", ["", "=", "=doi", "a=b", "/a", "/a~=b", "/a~2=b", "/a=\ud800", "/\ud800=b"])
+def test_what_is_no_list_key_is_refused(text: str) -> None:
+    message = complaint(lambda: read_list_key(text))
+    assert message is not None
+    assert message.isprintable()
+
+
+def test_of_two_keys_for_one_list_the_later_holds() -> None:
+    a, b, c = ListKey("/a", "x"), ListKey("/b", "y"), ListKey("/a", "z")
+    assert with_list_keys((a, b), (c,)) == (c, b)
+    assert with_list_keys(NO_KEYS, NO_KEYS) == NO_KEYS
+    found = diff({"a": [{"x": 1}]}, {"a": [{"x": 2}]}, keys=(ListKey("/a", ""), a))
+    assert [change.op for change in found] == ["remove", "add"]
+
+
+COUNT = int(os.environ.get("PITHSTORE_PAIRS", "20000"))
+SEED = 6902 if COUNT <= 20_000 else SystemRandom().getrandbits(32)
+
+
+def test_the_law_on_very_many_pairs() -> None:
+    for old, new, keys in generated(SEED, COUNT):
+        changes = list(diff(old, new, keys=keys))
+        expected = definition(new)
+        said = (SEED, keys, old, new)
+        assert definition(patch(old, changes)) == expected, said
+        assert bool(changes) == (definition(old) != expected), said
+        assert definition(jsonpatch.JsonPatch.from_string(json.dumps(as_patch(changes))).apply(old)) == expected, (
+            said
+        )
 
 
 def test_a_value_of_another_sort_is_replaced_whole() -> None:
@@ -166,30 +295,42 @@ def nest(value: Json, levels: int) -> Json:
     return value
 
 
-MISFITS = [
-    Change("remove", "/x"),
-    Change("replace", "/x", value=1),
-    Change("add", "/x/y", value=1),
-    Change("remove", "/list/2"),
-    Change("replace", "/list/2", value=1),
-    Change("add", "/list/3", value=1),
-    Change("add", "/list/01", value=1),
-    Change("add", "/list/x", value=1),
-    Change("add", "/word/0", value=1),
-    Change("remove", "/word/x"),
-    Change("remove", ""),
-]
+def test_where_there_is_no_room_lists_are_compared_by_position() -> None:
+    old: Json = {"a": [nest(1, 400), nest(2, 400), 0], "b": [nest(3, 400)], "same": nest(4, 400)}
+    new: Json = {"a": [nest(2, 400), nest(1, 400), 1, 0], "b": [nest(3, 400)], "same": nest(4, 400)}
+    with_more_room = [change.op for change in diff(old, new)]
+    changes = with_room(40, lambda: list(diff(old, new)))
+    assert with_more_room == ["move", "add"]
+    assert [change.op for change in changes] == ["add", "replace", "replace"]
+    assert definition(patch(old, changes)) == definition(new)
 
 
-@pytest.mark.parametrize("change", MISFITS, ids=map(str, MISFITS))
-def test_a_change_that_does_not_fit_is_refused(change: Change) -> None:
-    value: Json = {"list": [1, 2], "word": "text"}
-    with pytest.raises(NotFound):
-        patch(value, [change])
-    assert value == {"list": [1, 2], "word": "text"}
+def test_far_down_lists_are_compared_by_position() -> None:
+    for levels, ops in ((20, ["add"]), (60, ["add", "replace", "replace"])):
+        old, new = nest([1, 2], levels), nest([0, 1, 2], levels)
+        changes = list(diff(old, new))
+        assert [change.op for change in changes] == ops
+        assert definition(patch(old, changes)) == definition(new)
+        assert list(diff(old, nest([1, 2], levels))) == []
 
 
-def test_a_change_fits_at_the_end_of_a_list() -> None:
-    assert patch([1, 2], [Change("add", "/2", value=3)]) == [1, 2, 3]
-    assert patch([1, 2], [Change("add", "/0", value=3)]) == [3, 1, 2]
-    assert patch([1, 2], [Change("replace", "", value="whole")]) == "whole"
+@given(pairs())
+def test_the_origins_of_elements(pair: tuple[Json, Json]) -> None:
+    before, after = ([value, 0, *(value if isinstance(value, list) else [])] for value in pair)
+    for field in (None, "", "a"):
+        found = origins(before, after, field)
+        known = [old for old in found if old is not None]
+        assert (len(found), len(set(known))) == (len(after), len(known))
+        equal = [
+            definition(before[old]) == definition(after[new]) for new, old in enumerate(found) if old is not None
+        ]
+        contents = [[definition(item) for item in row] for row in (before, after)]
+        assert sum(equal) == sum(min(row.count(item) for row in contents) for item in set(contents[0]))
+
+
+@given(pairs())
+def test_what_is_written_is_read(pair: tuple[Json, Json]) -> None:
+    old, new = pair
+    operations = read_patch(json.loads(json.dumps(as_patch(diff(old, new)))))
+    assert [str(operation) for operation in operations] == [str(change) for change in diff(old, new)]
+    assert definition(patch(old, operations)) == definition(new)

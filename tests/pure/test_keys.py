@@ -153,4 +153,4 @@ def test_keys_as_the_format_defines_them() -> None:
         b"k\x00\x011\x00\x01\x03b\x00\x01\x80\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x03"
     )
     assert tail_key(1, 2) == b"\x00\x00\x00\x01\x00\x00\x00\x02"
-    assert SPACES == ("meta", "tail", "blobs", "manifests", "versions", "sources", "totals", "files")
+    assert SPACES == ("meta", "tail", "blobs", "manifests", "versions", "sources", "totals", "files", "checks")

@@ -10,7 +10,10 @@ import pytest
 
 PURE = (
     *("errors", "digest", "limits", "pointer", "refusal", "canonical", "check_value", "fault", "parse"),
-    *("quoting", "times", "model", "selectors", "references", "profile", "record", "diff"),
+    *("quoting", "times", "model", "selectors", "references", "list_keys", "profile", "declarations", "record"),
+    *("legible", "markup", "styled", "words", "outline", "text_change", "section_diff", "comparison"),
+    *("diff_text", "diff_stat", "diff_markdown", "diff_html"),
+    *("likeness", "matching", "list_edits", "sameness", "changes", "diff", "merge_patch"),
 )
 IMPURE = {
     *("lmdb", "zstandard", "click", "cattrs", "orjson", "msgspec", "blake3", "hypothesis", "psycopg"),

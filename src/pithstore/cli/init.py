@@ -31,7 +31,7 @@ def command(record_bytes: int | None, nesting: int | None, **rules: str | None) 
     from pithstore.wire import to_json
 
     given = {name: rule for name, rule in rules.items() if rule is not None}
-    profile = Profile(**given, declared="none") if given else Profile()
+    profile = Profile(**given, declared="none", list_keys=()) if given else Profile()
     limits = Limits(
         DEFAULT_LIMITS.record_bytes if record_bytes is None else record_bytes,
         DEFAULT_LIMITS.nesting if nesting is None else nesting,

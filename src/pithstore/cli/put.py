@@ -16,11 +16,12 @@ from pithstore.times import read_time
 
 if TYPE_CHECKING:
     from pithstore.put_files import FilePut, ObservedAt
+    from pithstore.results import PutSummary
 
 
 @click.command("put", short_help="Store records from files.")
 @options.shared_options
-@click.argument("files", nargs=-1, required=True, metavar="FILE|DIR|-...")
+@click.argument("files", nargs=-1, metavar="FILE|DIR|-...")
 @click.option("--at", "at", metavar="TIME", help="When the records were observed; now if not given.")
 @click.option("--at-pointer", metavar="POINTER", help="Where each record says when it was observed.")
 @click.option(
@@ -31,7 +32,17 @@ if TYPE_CHECKING:
     help="What to do behind a record that is refused.",
 )
 @click.option("--again", is_flag=True, help="Put files that were put before once more.")
-def command(files: tuple[str, ...], at: str | None, at_pointer: str | None, on_error: str, again: bool) -> int:
+@click.option(
+    "--from-archive", "archive", metavar="FILE", help="Restore an archive of 'export' into an empty store."
+)
+def command(
+    files: tuple[str, ...],
+    at: str | None,
+    at_pointer: str | None,
+    on_error: str,
+    again: bool,
+    archive: str | None,
+) -> int:
     """Store the records in files of JSON or JSON Lines, plain, .gz or .zst; told apart by their content.
 
     A directory is walked in byte order of its paths.  A file is put once: put again, it is skipped, and one that
@@ -40,6 +51,10 @@ def command(files: tuple[str, ...], at: str | None, at_pointer: str | None, on_e
     JSON, one object: "records" (the sum of the next three), "versions", "unchanged", "refused", "sections",
     "new_sections".
     """
+    if archive is not None:
+        return _restore(archive, files, at, at_pointer, again)
+    if not files:
+        raise click.UsageError("Missing argument 'FILE|DIR|-...'")
     from pithstore.put_files import FilePut, Listener
 
     observed_at = _observed_at(at, at_pointer)
@@ -49,8 +64,20 @@ def command(files: tuple[str, ...], at: str | None, at_pointer: str | None, on_e
             store, observed_at, Listener(say_refused, say, advance), again=again, stop=on_error == "stop"
         )
         _put(work, paths)
-    _print_summary(work)
+    _print_summary(work.summary)
     return _exit_code(work)
+
+
+def _restore(archive: str, *others: object) -> int:
+    from pithstore.archive_file import ArchiveFile
+    from pithstore.restore import restore_archive
+
+    if any(others):
+        raise UsageError("--from-archive restores an archive as it is; leave out other files, times and --again")
+    with progress_bar("restore", 2 * _bytes([archive])) as advance:
+        summary = restore_archive(options.store_path(), ArchiveFile(archive, advance), say)
+    _print_summary(summary)
+    return EXIT_DONE
 
 
 def _put(work: FilePut, paths: Iterable[str]) -> None:
@@ -109,8 +136,7 @@ def _bytes(paths: Iterable[str]) -> int:
     return sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
 
 
-def _print_summary(work: FilePut) -> None:
-    summary = work.summary
+def _print_summary(summary: PutSummary) -> None:
     if options.wants_json():
         names = ("records", "versions", "unchanged", "refused", "sections", "new_sections")
         print_json({name: getattr(summary, name) for name in names})

@@ -1,0 +1,149 @@
+"""`pithstore export`: write a store out, as an archive or as tables."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from pithstore.cli import options
+from pithstore.cli.output import print_json, print_line, progress_bar
+from pithstore.errors import UsageError
+
+if TYPE_CHECKING:
+    from pithstore.engine import Engine
+    from pithstore.export_filter import ExportFilter
+    from pithstore.model import Source
+    from pithstore.reader import Reader
+    from pithstore.tables import Row, TableName, Write
+
+_STDOUT = "-"
+_BINARY = ("parquet", "arrow")
+
+
+@click.command("export", short_help="Write a store out, as an archive or as tables.")
+@options.shared_options
+@options.horizon_options
+@click.option(
+    "--archive", metavar="FILE|-", help="Every version with its record, as 'put --from-archive' reads it."
+)
+@click.option("--format", "form", type=click.Choice(["parquet", "arrow", "jsonl", "csv"]), help="Of a table.")
+@click.option("--table", type=click.Choice(["versions", "changes", "blobs"]), help="Which table.")
+@click.option("--output", "-o", metavar="FILE|-", help="Where a table goes; the standard output if not given.")
+@click.option("--source", "sources", multiple=True, metavar="SOURCE", help="Only this source; repeat for more.")
+@click.option("--builder", metavar="NAME", help="Only versions by this builder.")
+@click.option("--section", "sections", multiple=True, metavar="NAME", help="Only this section; repeat for more.")
+def command(
+    archive: str | None,
+    form: str | None,
+    table: TableName | None,
+    output: str | None,
+    sources: tuple[str, ...],
+    builder: str | None,
+    sections: tuple[str, ...],
+) -> None:
+    """Write every version out: with its record as an archive, or as a row of a table.
+
+    --at and --as-recorded leave the versions that had been observed, or recorded, by then.  A name that ends with
+    .zst is compressed.  A file is there when it is complete, and not before.
+
+    JSON, one object where the output is a file: "file", "format" (archive for an archive), "table" (null for an
+    archive), "rows", "bytes".
+    """
+    if archive is not None:
+        _refuse_for_archive(form, table, output, sections)
+        _export(archive, "archive", None, sources, builder, ())
+    elif form is None or table is None:
+        raise UsageError("say what to export: --archive FILE, or --format and --table for a table")
+    elif sections and table == "versions":
+        raise UsageError("the table of versions has no sections; --section is for changes and blobs")
+    else:
+        _export(output or _STDOUT, form, table, sources, builder, sections)
+
+
+def _refuse_for_archive(*table_options: object) -> None:
+    if any(table_options):
+        raise UsageError(
+            "--archive names the file and holds whole records; leave out --format, --table, -o, --section"
+        )
+
+
+def _export(
+    name: str,
+    form: str,
+    table: TableName | None,
+    sources: tuple[str, ...],
+    builder: str | None,
+    sections: tuple[str, ...],
+) -> None:
+    from pithstore.export_filter import ExportFilter
+
+    with options.open_reader() as reader, _opened(name, form) as write:
+        only = ExportFilter(reader.horizon, tuple(map(_source, sources)), builder, sections)
+        rows = _write_all(reader, form, table, only, write)
+    if name != _STDOUT:
+        _print_summary(name, form, table, rows)
+
+
+def _source(text: str) -> Source:
+    from pithstore.references import read_ref
+
+    ref = read_ref(text)
+    if ref.selector is not None or ref.pointer:
+        raise UsageError(f"{text} means one version; --source takes a source: {ref.source}")
+    return ref.source
+
+
+@contextmanager
+def _opened(name: str, form: str) -> Iterator[Write]:
+    """What takes the bytes of the output."""
+    from pithstore.new_file import new_file
+
+    if name != _STDOUT:
+        with new_file(name) as stream:
+            yield stream.write
+        return
+    if form in _BINARY and sys.stdout.isatty():
+        raise UsageError(f"{form} is not text for a terminal; name a file with -o")
+    yield sys.stdout.buffer.write
+
+
+def _write_all(reader: Reader, form: str, table: TableName | None, only: ExportFilter, write: Write) -> int:
+    engine = reader._engine
+    with progress_bar("export", _versions(engine)) as walked:
+        if table is None:
+            from pithstore.export_archive import export_archive
+
+            return export_archive(engine, write, only, walked).versions
+        from pithstore.export_rows import table_rows
+
+        return _table_writer(form)(table, table_rows(engine, table, only, walked), write)
+
+
+def _versions(engine: Engine) -> int:
+    from pithstore.stat import stat
+
+    return stat(engine).versions
+
+
+def _table_writer(form: str) -> Callable[[TableName, Iterable[Row], Write], int]:
+    if form in _BINARY:
+        from pithstore.arrow_tables import write_arrow, write_parquet
+
+        return write_arrow if form == "arrow" else write_parquet
+    from pithstore.text_tables import write_csv, write_jsonl
+
+    return write_csv if form == "csv" else write_jsonl
+
+
+def _print_summary(name: str, form: str, table: TableName | None, rows: int) -> None:
+    size = os.path.getsize(name)
+    if options.wants_json():
+        print_json({"file": name, "format": form, "table": table, "rows": rows, "bytes": size})
+        return
+    what = "version" if table is None else "row"
+    print_line(f"{rows:,} {what}{'' if rows == 1 else 's'} in {name} ({size:,} bytes)")

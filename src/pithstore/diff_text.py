@@ -1,0 +1,161 @@
+"""A diff as text for people, in lines: each section with its status, each change with its path and its values.
+
+Paths are those of the changes, good at the turn of each: what is removed from a list stands at its place in the
+list before, all else at its place in the list after.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+
+from pithstore.changes import Change
+from pithstore.model import Version
+from pithstore.outline import WIDTH, brief, outline, whole
+from pithstore.pointer import Json, follow, read_pointer, write_pointer
+from pithstore.section_diff import Compared, SectionDiff, Status
+from pithstore.styled import Line, Role, Sign, Span, line
+from pithstore.text_change import text_change
+from pithstore.times import write_time
+
+_STATUS_SIGNS: Mapping[Status, Sign] = {"added": "+", "removed": "-", "changed": "~", "same": " "}
+_CHANGE_SIGNS: Mapping[str, Sign] = {"add": "+", "remove": "-", "replace": "~", "move": ">"}
+
+_PAIR = 60  # characters of two values beside each other; longer ones stand one under the other
+_HINT = 60  # characters of an element that moved
+_LEAST = 24  # characters beside a path, however long it is
+
+
+def diff_lines(diff: Compared, *, headings: bool = True) -> Iterator[Line]:
+    """The lines of a diff, none where nothing differs; with `headings` the two versions come first."""
+    differing = [section for section in diff.sections if section.status != "same"]
+    if not differing:
+        return
+    if headings:
+        yield from _headings(diff.before, diff.after)
+    if same := len(diff.sections) - len(differing):
+        yield line(1, "", f"{counted(same, 'section')} the same", "muted")
+    for section in differing:
+        yield from _section_lines(section)
+
+
+def status_line(name: str, status: Status) -> Line:
+    """A section with what became of it."""
+    return line(0, _STATUS_SIGNS[status], name, "heading")
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things in words."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _headings(before: Version, after: Version) -> Iterator[Line]:
+    rows = [_version_row(version) for version in (before, after)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for sign, row in zip(("---", "+++"), rows, strict=True):
+        cells = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield line(0, "", f"{sign} {cells}".rstrip(), "heading")
+
+
+def _version_row(version: Version) -> tuple[str, str, str, str]:
+    moment = write_time(version.observed_at.replace(microsecond=0)).removesuffix("T00:00:00Z")
+    return f"{version.source}@{version.number}", str(version.snapshot)[:12], moment, version.builder_version
+
+
+def _section_lines(section: SectionDiff) -> Iterator[Line]:
+    root = write_pointer((section.name,))
+    head = status_line(section.name, section.status)
+    changes = list(_in_reading_order(section, root))
+    if changes[0].path == root:  # all of it, and the only change
+        yield from _change_lines(changes[0], head, "")
+        return
+    yield head
+    notes = _notes(section, changes, root)
+    for change in changes:
+        path = change.path if change.source is None else f"{change.source} → {change.path}"
+        yield from _change_lines(change, line(1, _CHANGE_SIGNS[change.op], path), notes.get(change.path, ""))
+
+
+def _change_lines(change: Change, head: Line, note: str) -> Iterator[Line]:
+    """A line that says what changed, with its values behind it where they are short, else below it."""
+    beside = _beside(change, max(WIDTH - len(head.text), _LEAST))
+    gap = (Span("  "),) if beside else ()
+    end = (Span(f"  · {note}", "muted"),) if note else ()
+    yield Line(head.level, head.sign, (*head.spans, *gap, *beside, *end))
+    if not beside:
+        yield from _below(change)
+
+
+def _beside(change: Change, room: int) -> tuple[Span, ...]:
+    """The values of a change in few characters; nothing where they are longer."""
+    if change.op == "move":
+        return (Span(brief(change.value, _HINT), "muted"),)
+    if change.op == "replace":
+        old, new = whole(change.old, _PAIR), whole(change.value, _PAIR)
+        if old is None or new is None or len(old) + len(new) > min(room, _PAIR):
+            return ()
+        return (Span(old, "removed"), Span(" → "), Span(new, "added"))
+    role: Role = "added" if change.op == "add" else "removed"
+    text = whole(change.value if change.op == "add" else change.old, room)
+    return () if text is None else (Span(text, role),)
+
+
+def _below(change: Change) -> Iterator[Line]:
+    if change.op == "replace" and (spans := text_change(change.old, change.value)):
+        yield Line(2, " ", spans)
+        return
+    if change.op != "add":
+        yield from (line(2, "-", text, "removed") for text in outline(change.old))
+    if change.op != "remove":
+        yield from (line(2, "+", text, "added") for text in outline(change.value))
+
+
+def _in_reading_order(section: SectionDiff, root: str) -> Iterator[Change]:
+    """The changes in their order, but what a list loses with the first ahead, not the last."""
+    for (removes, above), group in groupby(
+        section.changes, lambda change: (change.op == "remove", _above(change))
+    ):
+        changes = list(group)
+        backwards = removes and len(changes) > 1 and isinstance(_at(section.after, above, root), list)
+        yield from reversed(changes) if backwards else changes
+
+
+def _above(change: Change) -> str:
+    return change.path.rpartition("/")[0]
+
+
+def _at(value: Json, path: str, root: str) -> Json:
+    """What stands at a path that is read in the whole record, in the value of the section."""
+    return follow(value, read_pointer(path[len(root) :]))
+
+
+def _notes(section: SectionDiff, changes: list[Change], root: str) -> dict[str, str]:
+    """For the first change directly in each object or list, by its path: how many beside it are the same."""
+    touched = _touched(changes)
+    notes: dict[str, str] = {}
+    seen = {""}
+    for change in changes:
+        above = _above(change)
+        if above in seen:
+            continue
+        seen.add(above)
+        around = _at(section.after, above, root)
+        if isinstance(around, dict | list) and (same := len(around) - len(touched[above])):
+            noun = "member" if isinstance(around, dict) else "element"
+            notes[change.path] = f"{counted(same, noun)} the same"
+    return notes
+
+
+def _touched(changes: Iterable[Change]) -> dict[str, set[str]]:
+    """For each path above a change: what directly in it, of the value after, is not as it was."""
+    touched: dict[str, set[str]] = defaultdict(set)
+    for change in changes:
+        path = _above(change) if change.op == "remove" else change.path
+        while path:
+            above, _, last = path.rpartition("/")
+            if last in touched[above]:
+                break
+            touched[above].add(last)
+            path = above
+    return touched
