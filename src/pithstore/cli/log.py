@@ -9,9 +9,11 @@ import click
 
 from pithstore.cli import options
 from pithstore.cli.output import print_json, print_line
+from pithstore.errors import UsageError
 from pithstore.times import read_time, write_time
 
 if TYPE_CHECKING:
+    from pithstore.comparison import Diff
     from pithstore.log import LogEntry
     from pithstore.pointer import Json
     from pithstore.reader import Reader
@@ -44,6 +46,8 @@ def command(
     """
     from pithstore.log import LogFilter
 
+    if stat and options.wants_json():
+        raise UsageError("--stat is for people; with --json give -p, which has every change")
     only = LogFilter(sections, _moment(since), _moment(until))
     with options.open_reader() as store:
         for entry in store.log(source, only):
@@ -81,8 +85,35 @@ def _print_entry(entry: LogEntry, oneline: bool) -> None:
 
 
 def _changes_json(store: Reader, entry: LogEntry, sections: tuple[str, ...]) -> dict[str, Json]:
-    return {}
+    from pithstore.cli.diff_output import change_json
+
+    diff = _diff(store, entry, sections)
+    if diff is None:
+        return {"changes": None}
+    return {
+        "changes": [
+            {"section": section.name, **change_json(change)}
+            for section in diff.sections
+            for change in section.changes
+        ]
+    }
 
 
 def _print_changes(store: Reader, entry: LogEntry, sections: tuple[str, ...], patch: bool, stat: bool) -> None:
-    pass
+    from pithstore.cli.diff_output import print_diff, print_stat
+
+    diff = _diff(store, entry, sections)
+    if diff is not None:
+        if stat:
+            print_stat(diff, as_json=False)
+        if patch:
+            print_diff(diff, headings=False)
+        click.echo()
+
+
+def _diff(store: Reader, entry: LogEntry, sections: tuple[str, ...]) -> Diff | None:
+    """What leads from the version before to this one, in the sections that are asked for; None for the first."""
+    if entry.before is None or not entry.changed:
+        return None
+    wanted = [name for name in entry.changed if not sections or name in sections]
+    return store.diff(entry.before, entry.version, wanted)
