@@ -1,22 +1,18 @@
 """Time and memory of `pithstore builders A B` on a generated archive.
 
 Each source has one version by A and one by B, of the same source version, in nine sections; in one pair of a
-hundred B changed one section beside builder_version.  The first run after the archive was made counts: what the
-system keeps of its files is what the writing left.  Memory is what the processes hold themselves (RssAnon in
-/proc, all of them together), without the map of the file.
+hundred B changed one section beside builder_version.  Memory is what the process holds for itself (RssAnon in
+/proc), without the map of the file, which is the system's to keep or to drop.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pithstore
@@ -25,11 +21,8 @@ from pithstore.pointer import Json
 
 SCRIPT = str(Path(sys.executable).with_name("pithstore"))
 SECTIONS = ("author_claims", "claims", "formal_canon", "integrity", "paper", "references", "verdict")
-SOURCES = 20_000
-BATCH = 5_000
-ONE_IN = 100
-SECONDS_LIMIT, MEGABYTES_LIMIT = 60, 300
-LIMITED_FROM = 1_500_000  # sources for which the limit of the time is meant
+SOURCES, BATCH, ONE_IN = 20_000, 5_000, 100
+FULL, SECONDS_LIMIT, MEGABYTES_LIMIT = 1_500_000, 60.0, 300.0
 
 
 def record(serial: int, builder: str) -> dict[str, Json]:
@@ -53,3 +46,87 @@ def build(path: str, count: int) -> float:
                 serials = range(first, min(first + BATCH, count))
                 store.put_batch([Arrival(store.prepare(record(serial, builder))) for serial in serials])
     return time.perf_counter() - start
+
+
+def run(arguments: list[str]) -> tuple[bytes, float, float]:
+    """What a command printed, the seconds it took, and the most megabytes that it held for itself."""
+    start, peak = time.perf_counter(), 0
+    with tempfile.TemporaryFile() as out:
+        process = subprocess.Popen([SCRIPT, *arguments], stdout=out)
+        while process.poll() is None:
+            peak = max(peak, private_kilobytes(process.pid))
+            time.sleep(0.005)
+        seconds = time.perf_counter() - start
+        if process.returncode:
+            raise SystemExit(f"{arguments} ended with {process.returncode}")
+        out.seek(0)
+        return out.read(), seconds, peak / 1024
+
+
+def private_kilobytes(pid: int) -> int:
+    """RssAnon of a process; 0 when it has ended."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1])
+    return 0
+
+
+def measure(store: str, count: int) -> dict[str, object]:
+    listed, list_seconds, list_peak = run(["--store", store, "builders", "--json"])
+    compared, seconds, peak = run(["--store", store, "builders", "A", "B", "--json"])
+    check(listed, compared, count)
+    rows = [("builders", list_seconds, list_peak), ("builders A B", seconds, peak)]
+    return {
+        "sources": count,
+        "versions": 2 * count,
+        "commands": [
+            {"command": name, "seconds": round(spent, 2), "megabytes": round(most, 1)}
+            for name, spent, most in rows
+        ],
+        "seconds_limit": SECONDS_LIMIT,
+        "megabytes_limit": MEGABYTES_LIMIT,
+    }
+
+
+def check(listed: bytes, compared: bytes, count: int) -> None:
+    """That the answers are what was generated."""
+    versions = {line["builder_version"]: line["versions"] for line in map(json.loads, listed.splitlines())}
+    changed = {line["section"]: line["changed"] for line in map(json.loads, compared.splitlines())}
+    expected = dict.fromkeys((*SECTIONS, "source"), 0) | {"builder_version": count}
+    for serial in range(ONE_IN // 2, count, ONE_IN):
+        expected[SECTIONS[serial // ONE_IN % len(SECTIONS)]] += 1
+    if versions != {"A": count, "B": count} or changed != expected:
+        raise SystemExit(f"the answer is wrong: {versions}, {changed}")
+
+
+def print_table(measured: dict[str, object]) -> None:
+    print(f"{measured['sources']:,} sources, {measured['versions']:,} versions, nine sections")
+    print(f"{'command':<20}{'seconds':>9}{'limit':>8}{'MB':>8}{'limit':>8}")
+    commands = measured["commands"]
+    assert isinstance(commands, list)
+    for entry in commands:
+        over = entry["seconds"] > SECONDS_LIMIT or entry["megabytes"] > MEGABYTES_LIMIT
+        numbers = f"{entry['seconds']:>9}{SECONDS_LIMIT:>8}{entry['megabytes']:>8}{MEGABYTES_LIMIT:>8}"
+        print(f"{entry['command']:<20}{numbers}{'  over' if over else ''}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--sources", type=int, default=SOURCES, help=f"how many (default {SOURCES}; the limits are for {FULL})"
+    )
+    parser.add_argument("--store", help="where the archive lies, or is made and kept; else it goes again")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as room:
+        store = given.store or f"{room}/builders.pith"
+        built = None if Path(store).exists() else round(build(store, given.sources), 1)
+        measured = measure(store, given.sources) | {"build_seconds": built}
+    if given.json:
+        print(json.dumps(measured))
+    else:
+        print_table(measured)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pithstore.builder_words import Fact, changed_inside, cut, facts, note, percent, sampled, signs, values
+from pithstore.builder_words import Fact, changed_inside, facts, note, percent, sampled, signs, values
 from pithstore.markup import escape_html
 from pithstore.section_comparison import ComparedBuilders, PairExample, PointerCount, SectionComparison
 
 _POINTERS, _VALUE, _DETAILS = 12, 60, 50
+_NUMBER, _NUMBERS = ' class="number"', ("share", "changed", "pairs")
 
 # The colours suit a light ground and a dark one; all else is the colour of the text, more or less of it.
 _STYLE = """
@@ -27,13 +28,17 @@ _STYLE = """
 .pith-builders thead th{font-weight:400;opacity:.7}
 .pith-builders tbody th{font-weight:500;overflow-wrap:anywhere;min-width:7rem}
 .pith-builders .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.pith-builders .plot{width:40%;min-width:7rem}
+.pith-builders .plot{width:40%;min-width:5rem}
+.pith-builders .places{table-layout:fixed}
+.pith-builders .places th:nth-child(1){width:36%}
+.pith-builders .places th:nth-child(2){width:20%}
+.pith-builders .places th:nth-child(3){width:4.5rem}
 .pith-builders svg{display:block;width:100%;height:.8rem}
 .pith-builders .track{fill:rgba(128,128,128,.18)}
 .pith-builders .changed{fill:#3d8bd4}
 .pith-builders .added{fill:#2f9e66}
 .pith-builders .removed{fill:#d9574f}
-.pith-builders .key{display:inline-block;width:.8rem;height:.8rem;vertical-align:-.05rem;margin:0 .3rem 0 .9rem}
+.pith-builders .key{display:inline-block;width:.8rem;vertical-align:-.05rem;margin:0 .3rem 0 .9rem}
 .pith-builders code{font:.85rem ui-monospace,monospace;overflow-wrap:anywhere}
 .pith-builders .quiet{opacity:.75;font-size:.85rem}
 .pith-builders ul{margin:.3rem 0;padding-left:1.2rem}
@@ -79,8 +84,87 @@ def _fact(fact: Fact) -> str:
 
 def _overview(sections: Iterable[SectionComparison]) -> Iterator[str]:
     yield "<h2>How often each section changed</h2>"
-    keys = (("changed", "changed inside"), ("added", "added"), ("removed", "removed"))
-    shown = "".join(f'<svg class="key" aria-hidden="true"><rect class="{kind}" width="100%" height="100%"/></svg>{name}' for kind, name in keys)
-    yield f'<p class="quiet">Share of the pairs that have the section, from digests of all of them.{shown}</p>'
-    heads = '<th>section</th><th></th><th class="number">share</th><th class="number">changed</th><th class="number">pairs</th><th></th>'
-    yield f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(map(_section_row, sections))}</tbody></table>"
+    keys = "".join(map(_key, ("changed", "added", "removed")))
+    yield f'<p class="quiet">The share of the pairs in which the section is, counted over all of them.{keys}</p>'
+    heads = ("section", "", "share", "changed", "pairs", "")
+    yield _table("sections", heads, map(_section_row, sections))
+
+
+def _key(kind: str) -> str:
+    bar = f'<rect class="{kind}" width="100%" height="100%"/>'
+    return f'<span class="key"><svg aria-hidden="true">{bar}</svg></span>{kind}'
+
+
+def _section_row(section: SectionComparison) -> str:
+    inside, pairs = changed_inside(section), section.pairs
+    parts = (("changed", inside), ("added", section.added), ("removed", section.removed))
+    return _row(
+        escape_html(section.section),
+        "" if section.names_builder else _bar(parts, pairs),
+        (percent(section.changed, pairs), f"{section.changed:,}", f"{pairs:,}"),
+        f'<span class="quiet">{note(section)}</span>',
+    )
+
+
+def _details(sections: Iterable[SectionComparison]) -> Iterator[str]:
+    """Where the sections changed that are in both, and pairs in which the others came or went."""
+    shown = [section for section in sections if section.examples and not section.names_builder]
+    inside = [section for section in shown if changed_inside(section) and section.pointers]
+    for section in inside[:_DETAILS]:
+        yield f"<h2>{escape_html(section.section)}</h2>"
+        yield from _places(section)
+        yield f"<ul>{''.join(map(_example, section.examples))}</ul>"
+    if len(inside) > _DETAILS:
+        yield f'<p class="quiet">and {len(inside) - _DETAILS:,} more sections that changed less often</p>'
+    if whole := [section for section in shown if section not in inside]:
+        yield "<h2>Sections that came or went</h2>"
+        yield f"<ul>{''.join(map(_whole_section, whole[:_DETAILS]))}</ul>"
+
+
+def _whole_section(section: SectionComparison) -> str:
+    first = f"<code>{escape_html(str(section.examples[0]))}</code>"
+    return f"<li>{escape_html(section.section)}: {note(section)}, as in {first}</li>"
+
+
+def _places(section: SectionComparison) -> Iterator[str]:
+    yield f'<p class="quiet">Where, in {sampled(section)}: ~ replaced, + added, - removed, &gt; moved.</p>'
+    shown = section.pointers[:_POINTERS]
+    heads = ("place", "", "pairs", "as in")
+    yield _table("places", heads, (_pointer_row(pointer, section.sampled) for pointer in shown))
+    if left := len(section.pointers) - len(shown):
+        yield f'<p class="quiet">and {left:,} more places</p>'
+
+
+def _pointer_row(pointer: PointerCount, whole: int) -> str:
+    return _row(
+        f"<code>{escape_html(signs(pointer))}&nbsp;{escape_html(pointer.pointer)}</code>",
+        _bar((("changed", pointer.count),), whole),
+        (f"{pointer.count:,}",),
+        f"<code>{escape_html(values(pointer, _VALUE))}</code>",
+    )
+
+
+def _example(example: PairExample) -> str:
+    return f"<li><code>{escape_html(str(example))}</code></li>"
+
+
+def _table(kind: str, heads: Iterable[str], rows: Iterable[str]) -> str:
+    shown = "".join(f"<th{_NUMBER if head in _NUMBERS else ''}>{head}</th>" for head in heads)
+    body = "\n".join(rows)
+    return f'<table class="{kind}"><thead><tr>{shown}</tr></thead><tbody>\n{body}\n</tbody></table>'
+
+
+def _row(name: str, bar: str, numbers: Iterable[str], remark: str) -> str:
+    cells = "".join(f"<td{_NUMBER}>{number}</td>" for number in numbers)
+    return f'<tr><th scope="row">{name}</th><td class="plot">{bar}</td>{cells}<td>{remark}</td></tr>'
+
+
+def _bar(parts: Iterable[tuple[str, int]], whole: int) -> str:
+    """A bar of these parts of a whole, one after the other; the numbers beside it say the same."""
+    rects, start = ['<rect class="track" width="100%" height="100%"/>'], 0.0
+    for kind, count in parts:
+        if count:
+            width = 100 * count / whole
+            rects.append(f'<rect class="{kind}" x="{start:.2f}%" width="{max(width, 0.3):.2f}%" height="100%"/>')
+            start += width
+    return f'<svg aria-hidden="true">{"".join(rects)}</svg>'

@@ -18,7 +18,7 @@ from pithstore.errors import Damaged
 from pithstore.horizon import Horizon
 from pithstore.keys import VERSIONS
 from pithstore.seal import unseal
-from pithstore.survey import Entries, index_pages, source_names, version_items
+from pithstore.survey import index_pages, source_names, version_items
 from pithstore.times import to_microseconds
 from pithstore.totals import read_slots
 
@@ -26,8 +26,8 @@ _RECORDED = DIGEST_BYTES + 8
 BUILDER = _RECORDED + 8
 """Where in a payload the builder's field begins; behind it stands the source version."""
 
-Progress: TypeAlias = Callable[[int, int], None]
-"""Is told how many sources are done, and of about how many."""
+Progress: TypeAlias = Callable[[int], None]
+"""Is told of how many more sources the versions have been looked at."""
 
 SourcePayloads: TypeAlias = tuple[bytes, list[Item]]
 """The key of a source, and the keys and payloads of its versions within the horizon, by rising number."""
@@ -37,17 +37,15 @@ def payload_pages(
     engine: Engine, horizon: Horizon, progress: Progress | None = None
 ) -> Iterator[list[SourcePayloads]]:
     """Every source with its versions within the horizon, in pages; Damaged names the version that is not sound."""
-    total = 0 if progress is None else engine.view(_count_sources)
-    holds = _Bounds(horizon).holds if not horizon.is_open else None
-    done = 0
+    holds = None if horizon.is_open else _Bounds(horizon).holds
     for page in index_pages(engine):
         yield [(source, _payloads(engine, source, items, holds)) for source, items in page]
-        done += len(page)
         if progress is not None:
-            progress(done, total)
+            progress(len(page))
 
 
-def _count_sources(view: View) -> int:
+def count_sources(view: View) -> int:
+    """How many sources the totals have: what the walk comes to, if nobody writes meanwhile."""
     return sum(slot.sources for slot in read_slots(view))
 
 

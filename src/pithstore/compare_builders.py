@@ -56,8 +56,8 @@ def compare_builders(
 ) -> BuilderComparison:
     """What builder `after` changed against builder `before`, of the source versions that both made.
 
-    NotFound where one of them made nothing within the horizon; Damaged where a version, a manifest or a body of the
-    sample is not what was stored.
+    NotFound where one of them made nothing within the horizon; Damaged where a version, a manifest or a body of
+    the sample is not what was stored.
     """
     if before == after:
         raise UsageError(f"{before!r} is given twice; give two builders, as 'pithstore builders' lists them")
@@ -100,6 +100,7 @@ class _Naming:
 
 _Pair: TypeAlias = "tuple[bytes, bytes, bytes, bytes, bytes]"
 """The key of a source, the keys of its two versions, and their snapshots."""
+
 
 class _Pairing:
     """Finds the pairs, and counts what has no other half."""

@@ -71,10 +71,9 @@ def _section_lines(section: SectionDiff) -> Iterator[Line]:
         yield from _change_lines(changes[0], head, "")
         return
     yield head
-    notes = _notes(section, changes, root)
-    for change in changes:
+    for change, note in zip(changes, _notes(section, changes, root), strict=True):
         path = change.path if change.source is None else f"{change.source} → {change.path}"
-        yield from _change_lines(change, line(1, _CHANGE_SIGNS[change.op], path), notes.get(change.path, ""))
+        yield from _change_lines(change, line(1, _CHANGE_SIGNS[change.op], path), note)
 
 
 def _change_lines(change: Change, head: Line, note: str) -> Iterator[Line]:
@@ -130,21 +129,21 @@ def _at(value: Json, path: str, root: str) -> Json:
     return follow(value, read_pointer(path[len(root) :]))
 
 
-def _notes(section: SectionDiff, changes: list[Change], root: str) -> dict[str, str]:
-    """For the first change directly in each object or list, by its path: how many beside it are the same."""
+def _notes(section: SectionDiff, changes: list[Change], root: str) -> Iterator[str]:
+    """For each change, if it is the first directly in an object or list: how many beside it are the same."""
     touched = _touched(changes)
-    notes: dict[str, str] = {}
-    seen = {""}
+    seen: set[str] = set()
     for change in changes:
         above = _above(change)
-        if above in seen:
-            continue
+        yield "" if above in seen else _note(_at(section.after, above, root), len(touched[above]))
         seen.add(above)
-        around = _at(section.after, above, root)
-        if isinstance(around, dict | list) and (same := len(around) - len(touched[above])):
-            noun = "member" if isinstance(around, dict) else "element"
-            notes[change.path] = f"{counted(same, noun)} the same"
-    return notes
+
+
+def _note(around: Json, touched: int) -> str:
+    if not isinstance(around, dict | list) or len(around) == touched:
+        return ""
+    noun = "member" if isinstance(around, dict) else "element"
+    return f"{counted(len(around) - touched, noun)} the same"
 
 
 def _touched(changes: Iterable[Change]) -> dict[str, set[str]]:

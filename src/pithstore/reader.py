@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -30,6 +30,8 @@ if TYPE_CHECKING:  # what a diff or a log needs is imported when one is asked fo
     from pithstore.log import LogEntry, LogFilter
     from pithstore.matrix import Matrix
     from pithstore.profile import Verdict
+    from pithstore.recorded_check import RecordedCheck
+    from pithstore.reproduction import Build, Reproduction
     from pithstore.who import Holder
 
 _PAGE = 256
@@ -179,6 +181,45 @@ class Reader:
         from pithstore.who import who
 
         return who(self._engine, digest, self.horizon)
+
+    def reproduce(
+        self,
+        refs: Iterable[Ref | Source | Version | str],
+        build: Build,
+        *,
+        ignore: Iterable[str] = (),
+        twice: bool = False,
+        jobs: int | None = None,
+    ) -> Generator[Reproduction, None, None]:
+        """What comes of running a builder again for each version, compared with what is stored, in order.
+
+        `build` takes the source as {"kind", "id", "version"} and gives a record.  `ignore` are JSON Pointers to
+        leave out, `twice` runs it two times, `jobs` is how many threads call it; None calls it in this thread.
+        """
+        from pithstore.reproduce import reproduce
+
+        return reproduce(
+            self._engine,
+            self.configuration,
+            map(to_ref, refs),
+            build,
+            ignore=ignore,
+            twice=twice,
+            jobs=jobs,
+            horizon=self.horizon,
+        )
+
+    def recorded_checks(self, source: Ref | Source | str | None = None) -> Iterator[RecordedCheck]:
+        """The results of `reproduce` that were kept: of one source, oldest first, or of all, source by source."""
+        from pithstore.reproduce import recorded_checks
+
+        return recorded_checks(self._engine, None if source is None else self._known(source))
+
+    def builder_of(self, check: RecordedCheck) -> str | None:
+        """The builder that a recorded check names by its digest; None where the source has no version by it."""
+        from pithstore.reproduce import builder_named
+
+        return builder_named(self._engine, check)
 
     def declared(self) -> DeclaredReport:
         """How often each outcome of declared digests was met, by section, from the ledger that puts keep."""

@@ -30,10 +30,10 @@ from pithstore.references import Ref
 from pithstore.reproduction import (
     Build,
     Failure,
-    Rules,
     Output,
     Record,
     Reproduction,
+    Rules,
     Side,
     check_output,
     judge,

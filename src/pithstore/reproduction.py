@@ -82,8 +82,9 @@ class Side:
 
 @attrs.frozen
 class Rules:
-    """How records are compared: without what stands at the ignored pointers and, against what is stored, without
-    the builder where the profile has it; `keys` say how the elements of lists are known."""
+    """How records are compared: without what stands at the `ignored` pointers, and against what is stored also
+    without the `builder`, where the profile has it; `keys` say how the elements of lists are known.
+    """
 
     ignored: tuple[Pointer, ...] = ()
     builder: tuple[Pointer, ...] = ()

@@ -14,8 +14,8 @@ class PointerCount:
     """A place inside a section where values changed, and in how many of the pairs that were looked into.
 
     `pointer` leads into the record, with `*` for any position of a list.  `added`, `removed`, `replaced` and
-    `moved` say in how many pairs it was done there; one pair may have several of them.  `old` and `new` are
-    what stood and stands there in one of them, as shortened canonical text; None where nothing does.
+    `moved` say in how many pairs it was done there; one pair may have several of them.  `old` and `new` are what
+    stood and stands there in one of them, as shortened canonical text; None where nothing does.
     """
 
     pointer: str

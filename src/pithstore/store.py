@@ -25,7 +25,9 @@ if TYPE_CHECKING:  # what a put, a diff or a verify needs is imported when one i
     from pithstore.limits import Limits
     from pithstore.profile import Profile
     from pithstore.record import Prepared
+    from pithstore.recorded_check import RecordedCheck
     from pithstore.report import Stat, VerifyReport
+    from pithstore.reproduction import Reproduction
     from pithstore.results import PutResult, PutSummary
     from pithstore.tail import TailEnd
 
@@ -193,6 +195,12 @@ class Store(Reader):
         from pithstore.verify import verify
 
         return verify(self._engine, self.configuration, progress)
+
+    def record_check(self, reproduction: Reproduction) -> RecordedCheck:
+        """What was kept of a result of `reproduce`, digests and pointers and no values; it is durable."""
+        from pithstore.reproduce import record_check
+
+        return record_check(self._engine, reproduction, datetime.now(UTC))
 
     def rebuild_ledger(self, progress: Callable[[int], None] = lambda _: None) -> None:
         """Count the declared digests of a store that was written without their ledger; see `Reader.declared`.

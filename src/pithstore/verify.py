@@ -22,7 +22,7 @@ from pithstore.declared import read_ledgers
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Item, View
 from pithstore.errors import Damaged
-from pithstore.keys import BLOBS, FILES, MANIFESTS, META, SLOTS, TAIL
+from pithstore.keys import BLOBS, CHECKS, FILES, MANIFESTS, META, SLOTS, TAIL
 from pithstore.ledger import Ledger, Tally
 from pithstore.manifests import read_manifest
 from pithstore.meta import writers
@@ -47,6 +47,7 @@ def verify(engine: Engine, configuration: Configuration, progress: Progress | No
     walk.expect(before)
     walk.check_seals(META, "meta-damaged")
     walk.check_seals(FILES, "file-damaged")
+    walk.check_seals(CHECKS, "check-damaged")
     walk.check_writers()
     walk.check_tail()
     walk.check_blobs()

@@ -37,10 +37,10 @@ from pithstore.recorded_check import (
 from pithstore.reproduction import (
     Failure,
     FailureReason,
-    Rules,
     Outcome,
     Output,
     Reproduction,
+    Rules,
     Side,
     check_output,
     judge,

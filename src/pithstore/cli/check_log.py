@@ -13,39 +13,34 @@ from pithstore.times import write_time
 
 if TYPE_CHECKING:
     from pithstore.pointer import Json
+    from pithstore.reader import Reader
     from pithstore.recorded_check import RecordedCheck
-    from pithstore.store import Store
 
 
-def print_log(store: Store, refs: tuple[str, ...]) -> None:
+def print_log(store: Reader, refs: tuple[str, ...]) -> None:
     """Print the checks of these sources and versions, or all of them."""
-    from pithstore.reproduce import recorded_checks
-
     if not refs:
-        _print_checks(store, recorded_checks(store._engine))
+        _print_checks(store, store.recorded_checks())
     for ref in refs:
         _print_checks(store, _checks_of(store, ref))
 
 
-def _checks_of(store: Store, text: str) -> Iterator[RecordedCheck]:
+def _checks_of(store: Reader, text: str) -> Iterator[RecordedCheck]:
     """The checks of a source, or of the one version of it that a selector means."""
     from pithstore.reader import to_ref
-    from pithstore.reproduce import recorded_checks
 
     ref = to_ref(text)
     if ref.pointer:
         raise UsageError(f"{ref} means a value; leave out '#' and what follows it: whole versions are checked")
     version = store.version(ref)
-    for check in recorded_checks(store._engine, ref.source):
+    for check in store.recorded_checks(ref.source):
         if ref.selector is None or check.number == version.number:
             yield check
 
 
-def _print_checks(store: Store, checks: Iterator[RecordedCheck]) -> None:
-    from pithstore.reproduce import builder_named
-
+def _print_checks(store: Reader, checks: Iterator[RecordedCheck]) -> None:
     for check in checks:
-        name = None if check.builder is None else builder_named(store._engine, check)
+        name = None if check.builder is None else store.builder_of(check)
         if options.wants_json():
             print_json(_as_json(check, name))
         else:

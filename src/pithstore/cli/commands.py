@@ -25,6 +25,7 @@ COMMANDS = {
     "matrix": "Show which sections changed in which versions.",
     "blame": "Show which version, builder and time set each value.",
     "who": "List the versions that hold a blob.",
+    "builders": "List the builders, or show what one changed against another.",
     "conflicts": "List what one builder made differently of the same source version.",
     "declared": "Show what became of the digests that sections declare.",
     "reproduce": "Run a builder again and compare what it makes.",

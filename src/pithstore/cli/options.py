@@ -83,9 +83,14 @@ def builder_option(command: Decorated) -> Decorated:
 @contextmanager
 def open_reader() -> Iterator[Reader]:
     """The store that the command is about, open for reading within --at, --as-recorded and --builder."""
-    meta = click.get_current_context().meta
     with open_store() as store:
-        yield store.within(at=meta.get(_AT), as_recorded=meta.get(_AS_RECORDED), builder=meta.get(_BUILDER))
+        yield within(store)
+
+
+def within(store: Store) -> Reader:
+    """The store within --at, --as-recorded and --builder."""
+    meta = click.get_current_context().meta
+    return store.within(at=meta.get(_AT), as_recorded=meta.get(_AS_RECORDED), builder=meta.get(_BUILDER))
 
 
 def wants_json() -> bool:

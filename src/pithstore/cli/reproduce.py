@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,6 +35,7 @@ class _How(NamedTuple):
 
 @click.command("reproduce", short_help="Run a builder again and compare what it makes.")
 @options.shared_options
+@options.horizon_options
 @click.argument("refs", nargs=-1, metavar="REF...")
 @click.option("--run", "builder", metavar="COMMAND", help="The builder: split as a shell would, run without one.")
 @click.option("--ignore", multiple=True, metavar="POINTER", help="Leave out what stands there; may be repeated.")
@@ -72,7 +72,7 @@ def command(
             raise UsageError("--log lists results that were kept and runs nothing; leave out the other options")
         from pithstore.cli.check_log import print_log
 
-        with options.open_store() as store:
+        with options.open_reader() as store:
             print_log(store, refs)
         return EXIT_DONE
     if builder is None:
@@ -89,8 +89,6 @@ def command(
 
 def _reproduce(refs: tuple[str, ...], builder: str, how: _How) -> Counter[str]:
     from pithstore.builder_process import CommandBuilder
-    from pithstore.reader import to_ref
-    from pithstore.reproduce import record_check, reproduce
 
     counts: Counter[str] = Counter()
     with ExitStack() as stack:
@@ -101,18 +99,11 @@ def _reproduce(refs: tuple[str, ...], builder: str, how: _How) -> Counter[str]:
         # Where the results go to a terminal they are the progress.
         advance = stack.enter_context(progress_bar("reproduce", 0 if sys.stdout.isatty() else len(refs)))
         stack.enter_context(_ends_in_order())
-        results = reproduce(
-            store._engine,
-            store.configuration,
-            map(to_ref, refs),
-            build,
-            ignore=how.ignore,
-            twice=how.twice,
-            jobs=how.jobs,
-        )
+        reader = options.within(store)
+        results = reader.reproduce(refs, build, ignore=how.ignore, twice=how.twice, jobs=how.jobs)
         for reproduction in stack.enter_context(closing(results)):
             if how.record:
-                record_check(store._engine, reproduction, datetime.now(UTC))
+                store.record_check(reproduction)
             if report is not None:
                 report.add(reproduction)
             _print(reproduction)
