@@ -40,6 +40,8 @@ class ArchiveFile:
         """Name the file; UsageError where it cannot be read."""
         self.name = name
         self._advanced = advanced
+        if name == "-":
+            raise UsageError("an archive is read twice and cannot come from the standard input; name its file")
         try:
             status = os.stat(name)
         except (OSError, ValueError) as error:

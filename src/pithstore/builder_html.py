@@ -7,11 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pithstore.builder_words import Fact, changed_inside, facts, note, percent, sampled, signs, values
+from pithstore.builder_words import (
+    SIGNS,
+    Fact,
+    changed_inside,
+    diff_command,
+    facts,
+    note,
+    percent,
+    places,
+    sampled,
+    values,
+)
 from pithstore.markup import escape_html
-from pithstore.section_comparison import ComparedBuilders, PairExample, PointerCount, SectionComparison
+from pithstore.section_comparison import ComparedBuilders, OperationCount, PairExample, SectionComparison
 
-_POINTERS, _VALUE, _DETAILS = 12, 60, 50
+_PLACES, _VALUE, _DETAILS = 12, 60, 50
+_KINDS = {"add": "added", "remove": "removed"}
 _NUMBER, _NUMBERS = ' class="number"', ("share", "changed", "pairs")
 
 # The colours suit a light ground and a dark one; all else is the colour of the text, more or less of it.
@@ -23,12 +35,14 @@ _STYLE = """
 .pith-builders .facts div{border:1px solid rgba(128,128,128,.35);border-radius:.5rem;padding:.6rem .8rem}
 .pith-builders .facts dt{font-size:1.5rem;font-weight:600;font-variant-numeric:tabular-nums}
 .pith-builders .facts dd{margin:0;font-size:.85rem;overflow-wrap:anywhere}
-.pith-builders table{border-collapse:collapse;width:100%;font-size:.9rem}
+.pith-builders .wide{overflow-x:auto}
+.pith-builders table{border-collapse:collapse;width:100%;min-width:38rem;font-size:.9rem}
 .pith-builders th,.pith-builders td{padding:.2rem .5rem;text-align:left;vertical-align:middle;border:0}
 .pith-builders thead th{font-weight:400;opacity:.7}
 .pith-builders tbody th{font-weight:500;overflow-wrap:anywhere;min-width:7rem}
 .pith-builders .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .pith-builders .plot{width:40%;min-width:5rem}
+.pith-builders .sections td:last-child{white-space:nowrap}
 .pith-builders .places{table-layout:fixed}
 .pith-builders .places th:nth-child(1){width:36%}
 .pith-builders .places th:nth-child(2){width:20%}
@@ -122,36 +136,38 @@ def _details(sections: Iterable[SectionComparison]) -> Iterator[str]:
 
 
 def _whole_section(section: SectionComparison) -> str:
-    first = f"<code>{escape_html(str(section.examples[0]))}</code>"
+    first = f"<code>{escape_html(diff_command(section.examples[0]))}</code>"
     return f"<li>{escape_html(section.section)}: {note(section)}, as in {first}</li>"
 
 
 def _places(section: SectionComparison) -> Iterator[str]:
     yield f'<p class="quiet">Where, in {sampled(section)}: ~ replaced, + added, - removed, &gt; moved.</p>'
-    shown = section.pointers[:_POINTERS]
+    listed = places(section)
     heads = ("place", "", "pairs", "as in")
-    yield _table("places", heads, (_pointer_row(pointer, section.sampled) for pointer in shown))
-    if left := len(section.pointers) - len(shown):
-        yield f'<p class="quiet">and {left:,} more places</p>'
+    rows = (_place_row(pointer, done, section.sampled) for pointer, done in listed[:_PLACES])
+    yield _table("places", heads, rows)
+    if left := len(listed[_PLACES:]):
+        yield f'<p class="quiet">and {left:,} more</p>'
 
 
-def _pointer_row(pointer: PointerCount, whole: int) -> str:
+def _place_row(pointer: str, done: OperationCount, whole: int) -> str:
     return _row(
-        f"<code>{escape_html(signs(pointer))}&nbsp;{escape_html(pointer.pointer)}</code>",
-        _bar((("changed", pointer.count),), whole),
-        (f"{pointer.count:,}",),
-        f"<code>{escape_html(values(pointer, _VALUE))}</code>",
+        f"<code>{escape_html(SIGNS[done.op])}&nbsp;{escape_html(pointer)}</code>",
+        _bar(((_KINDS.get(done.op, "changed"), done.count),), whole),
+        (f"{done.count:,}",),
+        f"<code>{escape_html(values(done, _VALUE))}</code>",
     )
 
 
 def _example(example: PairExample) -> str:
-    return f"<li><code>{escape_html(str(example))}</code></li>"
+    return f"<li><code>{escape_html(diff_command(example))}</code></li>"
 
 
 def _table(kind: str, heads: Iterable[str], rows: Iterable[str]) -> str:
     shown = "".join(f"<th{_NUMBER if head in _NUMBERS else ''}>{head}</th>" for head in heads)
     body = "\n".join(rows)
-    return f'<table class="{kind}"><thead><tr>{shown}</tr></thead><tbody>\n{body}\n</tbody></table>'
+    table = f'<table class="{kind}"><thead><tr>{shown}</tr></thead><tbody>\n{body}\n</tbody></table>'
+    return f'<div class="wide">{table}</div>'
 
 
 def _row(name: str, bar: str, numbers: Iterable[str], remark: str) -> str:

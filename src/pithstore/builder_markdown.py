@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pithstore.builder_words import changed_inside, diff_command, facts, note, percent, signs
+from pithstore.builder_words import SIGNS, changed_inside, diff_command, facts, note, percent, places
 from pithstore.markup import code_span, escape_markdown, fence, markdown_table
 from pithstore.section_comparison import ComparedBuilders, SectionComparison
 
-_POINTERS = 3
+_PLACES = 3
 _COMMANDS = 10
 _HEADS = ("section", "pairs", "changed", "share", "where, in how many of the pairs looked into")
 
@@ -38,8 +38,7 @@ def _row(section: SectionComparison) -> tuple[str, ...]:
 
 
 def _places(section: SectionComparison) -> str:
-    shown = section.pointers[:_POINTERS]
-    places = [f"{code_span(f'{signs(each)} {each.pointer}')} {each.count:,}" for each in shown]
-    more = len(section.pointers) - len(shown)
-    counted = f" of {section.sampled:,}" if places else ""
-    return ", ".join(places) + counted + (f", and {more:,} more" if more else "")
+    listed = places(section)
+    shown = [f"{code_span(f'{SIGNS[done.op]} {pointer}')} {done.count:,}" for pointer, done in listed[:_PLACES]]
+    more = f", and {len(listed) - _PLACES:,} more" if len(listed) > _PLACES else ""
+    return f"{', '.join(shown)} of {section.sampled:,}{more}" if shown else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pithstore.builder_words import (
+    SIGNS,
     Fact,
     changed_inside,
     cut,
@@ -12,16 +13,17 @@ from pithstore.builder_words import (
     facts,
     note,
     percent,
+    places,
     sampled,
-    signs,
     values,
 )
 from pithstore.legible import legible
+from pithstore.quoting import quote_name
 from pithstore.section_comparison import ComparedBuilders, SectionComparison
 
 _BAR, _NAME, _POINTER, _VALUE = 24, 40, 60, 34
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
-_POINTERS = 8
+_PLACES = 8
 
 
 def comparison_lines(compared: ComparedBuilders) -> Iterator[str]:
@@ -31,7 +33,8 @@ def comparison_lines(compared: ComparedBuilders) -> Iterator[str]:
     yield from _fact_lines(facts(compared, legible))
     if not compared.pairs:
         yield ""
-        yield "'pithstore diff SOURCE@builder=NAME SOURCE@builder=NAME' compares a source as each made it last"
+        before, after = (f"SOURCE@builder={quote_name(name)}" for name in (compared.before, compared.after))
+        yield f"'pithstore diff {before} {after}' compares a source as each made it last"
         return
     yield ""
     yield from _bar_lines(compared.sections)
@@ -67,13 +70,13 @@ def _bar(share: float) -> str:
 
 def _section_lines(section: SectionComparison) -> Iterator[str]:
     yield f"{legible(section.section)}: where, in {sampled(section)}"
-    shown = section.pointers[:_POINTERS]
-    wide = max(len(cut(pointer.pointer, _POINTER)) for pointer in shown)
-    for pointer in shown:
-        where = cut(pointer.pointer, _POINTER)
-        done = f"{pointer.count:>9,}  {signs(pointer):<2} {where:<{wide}}"
-        yield f"{done}  {values(pointer, _VALUE)}".rstrip()
-    if left := len(section.pointers) - len(shown):
-        yield f"{'…':>9}  {left:,} more pointers"
+    listed = places(section)
+    shown = [(cut(pointer, _POINTER), done) for pointer, done in listed[:_PLACES]]
+    wide = max(len(pointer) for pointer, _ in shown)
+    for pointer, done in shown:
+        place = f"{done.count:>9,}  {SIGNS[done.op]} {pointer:<{wide}}"
+        yield f"{place}  {values(done, _VALUE)}".rstrip()
+    if left := len(listed) - len(shown):
+        yield f"{'…':>9}  {left:,} more"
     for example in section.examples[:1]:
         yield f"{'':>9}  {diff_command(example)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from shlex import quote
 
 import attrs
@@ -11,9 +11,10 @@ from pithstore.legible import legible
 from pithstore.references import Ref
 from pithstore.section_comparison import (
     ComparedBuilders,
+    Done,
     MadeAlone,
+    OperationCount,
     PairExample,
-    PointerCount,
     SectionComparison,
 )
 
@@ -76,21 +77,26 @@ def changed_inside(section: SectionComparison) -> int:
 
 def sampled(section: SectionComparison) -> str:
     """How many of the pairs the pointers were counted in."""
+    if section.changed == 1:
+        return "the one pair that differs"
     if section.sampled == section.changed:
         return f"all {section.changed:,} pairs that differ"
     return f"{section.sampled:,} of the {section.changed:,} pairs that differ"
 
 
-def signs(pointer: PointerCount) -> str:
-    """What was done there: `~` replaced, `+` added, `-` removed, `>` moved; the most frequent first."""
-    done = [(pointer.replaced, "~"), (pointer.added, "+"), (pointer.removed, "-"), (pointer.moved, ">")]
-    return "".join(sign for count, sign in sorted(done, key=lambda each: -each[0]) if count)
+SIGNS: Mapping[Done, str] = {"replace": "~", "add": "+", "remove": "-", "move": ">"}
+"""How each operation is written before a place."""
 
 
-def values(pointer: PointerCount, most: int) -> str:
+def places(section: SectionComparison) -> list[tuple[str, OperationCount]]:
+    """The pointers of a section, each with one thing that was done there."""
+    return [(pointer.pointer, done) for pointer in section.pointers for done in pointer.operations]
+
+
+def values(done: OperationCount, most: int) -> str:
     """What stood and stands there in one of the pairs, each in at most so many characters."""
-    shown = [cut(value, most) for value in (pointer.old, pointer.new) if value is not None]
-    return " → ".join(shown)
+    shown = (done.new,) if done.op == "move" else (done.old, done.new)
+    return " → ".join(cut(value, most) for value in shown if value is not None)
 
 
 def cut(text: str, most: int) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 
 import attrs
 
-from pithstore import manifests
+from pithstore import manifests, records
 from pithstore.engine import Engine, View
 from pithstore.horizon import Horizon
 from pithstore.model import Scalar, Source, Version
@@ -49,6 +49,8 @@ def _conflict(view: View, versions: tuple[Version, ...]) -> Conflict:
     first = versions[0]
     distinct = dict.fromkeys(version.snapshot for version in versions)
     recipes = [recipe or {} for recipe in manifests.digests_many(view, list(distinct))]
+    if not all(recipes):
+        records.read_manifests(view, versions)  # says what is damaged
     differing = {member for recipe in recipes[1:] for member in recipe.items() ^ recipes[0].items()}
     return Conflict(
         source=first.source,

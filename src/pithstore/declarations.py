@@ -62,11 +62,15 @@ def _declaration(name: str, verdict: Verdict, section: Json, body: bytes) -> Dec
     members = section if isinstance(section, dict) else {}
     declared = canonical(members[DECLARED])
     member = canonical(DECLARED) + b":" + declared
-    if body.count(member) == 1:
-        rest = body.replace(member, b"")
-    else:  # the same member stands deeper inside too
-        rest = canonical({name: value for name, value in members.items() if name != DECLARED})
+    at = body.find(member) if body.count(member) == 1 else _place(members)
+    rest = body[:at] + body[at + len(member) :]
     return Declaration(name, verdict, _mark(declared), _mark(rest))
+
+
+def _place(members: Mapping[str, Json]) -> int:
+    """Where the member that declares starts in the canonical bytes: the same may stand deeper inside too."""
+    before = {name: value for name, value in members.items() if name < DECLARED}
+    return len(canonical(before)) if before else len(b"{")
 
 
 def _mark(data: bytes) -> bytes:

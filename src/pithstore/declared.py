@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
+from pithstore import meta
 from pithstore.declarations import Declaration, Outcome, outcomes
 from pithstore.engine import Item, Update, View
 from pithstore.errors import Damaged
@@ -19,6 +20,7 @@ from pithstore.keys import (
     VERSIONS,
     ledger_key,
     outcomes_key,
+    source_key,
     source_slot,
     standing_key,
 )
@@ -32,13 +34,14 @@ from pithstore.ledger import (
     encode_declarations,
     encode_ledger,
     encode_outcomes,
-    subtract,
     tally,
 )
 from pithstore.model import Manifest, Source, Version
 from pithstore.seal import seal, unseal
 
 Declarations = tuple[Declaration, ...]
+
+_MEND = "'pithstore declared --rebuild' counts anew"
 
 
 @attrs.frozen
@@ -51,7 +54,13 @@ class Declaring:
 
 
 def note(update: Update, new: Sequence[Declaring]) -> None:
-    """Enter new versions in the ledger; those of a source come by rising number."""
+    """Enter new versions in the ledger; those of a source come by rising number.
+
+    While the ledger is being counted, sources that are still to come are left to that.
+    """
+    frontier = meta.ledger_frontier(update)
+    if frontier is not None:
+        new = [each for each in new if source_key(each.version.source) <= frontier]
     sources = list(dict.fromkeys(each.version.source for each in new))
     standing = dict(zip(sources, read_standing(update, sources), strict=True))
     before = dict(standing)
@@ -66,7 +75,7 @@ def note(update: Update, new: Sequence[Declaring]) -> None:
             entries.append((outcomes_key(source, each.version.number), encode_outcomes(found, each.manifest)))
     _write_standing(update, {source: now for source, now in standing.items() if now != before[source]})
     update.put_many(VERSIONS, _sealed(VERSIONS, entries))
-    change_ledgers(update, {slot: tally(found) for slot, found in gains.items()}, {})
+    add_to_ledgers(update, {slot: tally(found) for slot, found in gains.items()})
 
 
 def read_standing(view: View, sources: Sequence[Source]) -> list[Declarations]:
@@ -80,7 +89,7 @@ def _standing(source: Source, key: bytes, value: bytes) -> Declarations:
     try:
         return decode_declarations(unseal(VERSIONS, key, value))
     except Damaged as error:
-        raise Damaged(f"{source}: what it declared last is damaged ({error}); run verify") from None
+        raise Damaged(f"{source}: what it declared last is damaged ({error}); {_MEND}") from None
 
 
 def _write_standing(update: Update, standing: Mapping[Source, Declarations]) -> None:
@@ -96,15 +105,18 @@ def read_outcomes(version: Version, names: Iterable[str], item: Item) -> tuple[O
         return decode_outcomes(unseal(VERSIONS, key, value), names)
     except Damaged as error:
         what = f"{version.source} version {version.number}: its entry in the ledger of declared digests"
-        raise Damaged(f"{what} is damaged ({error}); run verify") from None
+        raise Damaged(f"{what} is damaged ({error}); {_MEND}") from None
 
 
-def write_outcomes(update: Update, source: Source, found: Sequence[tuple[Declaring, tuple[Outcome, ...]]]) -> None:
-    """Write the outcomes of all versions of a source anew, and what the last of them declares."""
-    keys = [outcomes_key(source, each.version.number) for each, _ in found]
-    update.delete_many(VERSIONS, keys)
+def write_outcomes(
+    update: Update, source: Source, old: Iterable[bytes], found: Sequence[tuple[Declaring, tuple[Outcome, ...]]]
+) -> None:
+    """Write the outcomes of all versions of a source in place of these keys, and what the last one declares."""
+    update.delete_many(VERSIONS, old)
     entries = [
-        (key, encode_outcomes(told, each.manifest)) for key, (each, told) in zip(keys, found, strict=True) if told
+        (outcomes_key(source, each.version.number), encode_outcomes(told, each.manifest))
+        for each, told in found
+        if told
     ]
     update.put_many(VERSIONS, _sealed(VERSIONS, entries))
     _write_standing(update, {source: found[-1][0].declarations if found else ()})
@@ -133,17 +145,22 @@ def _ledger(slot: int, key: bytes, value: bytes) -> dict[str, Tally]:
     try:
         return decode_ledger(unseal(TOTALS, key, value))
     except Damaged as error:
-        raise Damaged(f"slot {slot} of the ledger of declared digests is damaged ({error}); run verify") from None
+        raise Damaged(f"slot {slot} of the ledger of declared digests is damaged ({error}); {_MEND}") from None
 
 
-def change_ledgers(update: Update, gains: Mapping[int, Ledger], losses: Mapping[int, Ledger]) -> None:
-    """Add to the slots and take from them."""
-    slots = sorted(gains.keys() | losses.keys())
+def add_to_ledgers(update: Update, gains: Mapping[int, Ledger]) -> None:
+    """Add to the slots."""
+    slots = sorted(gains)
     entries = [
-        (ledger_key(slot), encode_ledger(subtract(add(ledger, gains.get(slot, {})), losses.get(slot, {}))))
+        (ledger_key(slot), encode_ledger(add(ledger, gains[slot])))
         for slot, ledger in zip(slots, _read_slots(update, slots), strict=True)
     ]
     update.put_many(TOTALS, _sealed(TOTALS, entries))
+
+
+def forget_ledgers(update: Update) -> None:
+    """Set every slot to nothing, whatever it says."""
+    update.delete_many(TOTALS, map(ledger_key, range(SLOTS)))
 
 
 def _sealed(space: str, entries: Iterable[Item]) -> list[Item]:

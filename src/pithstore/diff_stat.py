@@ -51,8 +51,9 @@ def summary(diff: Compared) -> str:
     found = count_changes(change for section in diff.sections for change in section.changes)
     kinds = [f"{count:,} {name}" for name, count in attrs.asdict(found).items() if count]
     differing = sum(1 for section in diff.sections if section.status != "same")
-    sections = f"{differing:,} of {counted(len(diff.sections), 'section')}"
-    return f"{counted(found.total, 'change')} in {sections}: {', '.join(kinds)}" if kinds else "nothing differs"
+    of = "" if differing == len(diff.sections) else f"{differing:,} of "
+    where = f"{of}{counted(len(diff.sections), 'section')}"
+    return f"{counted(found.total, 'change')} in {where}: {', '.join(kinds)}" if kinds else "nothing differs"
 
 
 def stat_lines(diff: Compared) -> Iterator[Line]:

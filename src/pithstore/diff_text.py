@@ -1,12 +1,12 @@
 """A diff as text for people, in lines: each section with its status, each change with its path and its values.
 
-Paths are those of the changes, good at the turn of each: what is removed from a list stands at its place in the
-list before, all else at its place in the list after.
+Paths are those of the changes, each good at its turn: what a list loses has its place in the list before, and what
+is changed inside an element has that of the list after.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
@@ -131,30 +131,52 @@ def _at(value: Json, path: str, root: str) -> Json:
 
 def _notes(section: SectionDiff, changes: list[Change], root: str) -> Iterator[str]:
     """For each change, if it is the first directly in an object or list: how many beside it are the same."""
-    touched = _touched(changes)
-    seen: set[str] = set()
+    direct: dict[str, list[Change]] = defaultdict(list)
+    for change in section.changes:
+        direct[_above(change)].append(change)
+    inside = _changed_inside(changes)
     for change in changes:
         above = _above(change)
-        yield "" if above in seen else _note(_at(section.after, above, root), len(touched[above]))
-        seen.add(above)
+        here = direct.pop(above, None)
+        yield "" if here is None else _note(_at(section.after, above, root), here, inside[above])
 
 
-def _note(around: Json, touched: int) -> str:
-    if not isinstance(around, dict | list) or len(around) == touched:
-        return ""
-    noun = "member" if isinstance(around, dict) else "element"
-    return f"{counted(len(around) - touched, noun)} the same"
+def _note(around: Json, direct: list[Change], inside: set[str]) -> str:
+    size = len(around) if isinstance(around, dict | list) else 0
+    if isinstance(around, list):
+        same, noun = _same_elements(size, direct, inside), "element"
+    else:
+        same, noun = size - len(inside) - sum(1 for change in direct if change.op == "add"), "member"
+    return f"{counted(same, noun)} the same" if same else ""
 
 
-def _touched(changes: Iterable[Change]) -> dict[str, set[str]]:
-    """For each path above a change: what directly in it, of the value after, is not as it was."""
-    touched: dict[str, set[str]] = defaultdict(set)
+def _same_elements(length: int, direct: list[Change], inside: set[str]) -> int:
+    """How many elements of a list of that length neither came nor moved, and were not changed inside."""
+    ops = Counter(change.op for change in direct)
+    touched = bytearray(length - ops["add"] + ops["remove"])  # one byte an element, as it goes from place to place
+    for change in direct:
+        if change.op in ("remove", "move"):
+            del touched[_place(change.source or change.path)]
+        if change.op in ("add", "move"):
+            touched.insert(_place(change.path), 1)
+    for token in inside:
+        touched[int(token)] = 1
+    return touched.count(0)
+
+
+def _place(path: str) -> int:
+    return int(path.rpartition("/")[2])
+
+
+def _changed_inside(changes: Iterable[Change]) -> dict[str, set[str]]:
+    """For each path above a change: what directly in it was replaced or has a change in it, by its last place."""
+    inside: dict[str, set[str]] = defaultdict(set)
     for change in changes:
-        path = _above(change) if change.op == "remove" else change.path
+        path = change.path if change.op == "replace" else _above(change)
         while path:
             above, _, last = path.rpartition("/")
-            if last in touched[above]:
+            if last in inside[above]:
                 break
-            touched[above].add(last)
+            inside[above].add(last)
             path = above
-    return touched
+    return inside

@@ -28,10 +28,6 @@ class Tally:
         """The sum of both."""
         return Tally(*map(sum, zip(attrs.astuple(self), attrs.astuple(other), strict=True)))
 
-    def minus(self, other: Tally) -> Tally:
-        """The difference of both."""
-        return Tally(*(a - b for a, b in zip(attrs.astuple(self), attrs.astuple(other), strict=True)))
-
 
 Ledger = Mapping[str, Tally]
 """The tallies by section name."""
@@ -53,13 +49,6 @@ def add(ledger: Ledger, other: Ledger) -> dict[str, Tally]:
     return {
         name: ledger.get(name, Tally()).plus(other.get(name, Tally())) for name in ledger.keys() | other.keys()
     }
-
-
-def subtract(ledger: Ledger, other: Ledger) -> dict[str, Tally]:
-    """The difference of two ledgers, without what comes to nothing."""
-    names = ledger.keys() | other.keys()
-    left = {name: ledger.get(name, Tally()).minus(other.get(name, Tally())) for name in names}
-    return {name: row for name, row in left.items() if row != Tally()}
 
 
 def encode_ledger(ledger: Ledger) -> bytes:

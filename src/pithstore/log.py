@@ -13,6 +13,7 @@ from pithstore import manifests, versions
 from pithstore.engine import Engine, View
 from pithstore.horizon import Horizon
 from pithstore.model import Source, Version
+from pithstore.times import to_utc
 
 _PAGE = 256
 
@@ -37,8 +38,8 @@ class LogFilter:
     """
 
     sections: Collection[str] = ()
-    since: datetime | None = None
-    until: datetime | None = None
+    since: datetime | None = attrs.field(default=None, converter=attrs.converters.optional(to_utc))
+    until: datetime | None = attrs.field(default=None, converter=attrs.converters.optional(to_utc))
 
     def holds(self, version: Version) -> bool:
         """Whether the version is wanted, whatever changed in it."""

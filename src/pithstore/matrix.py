@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Literal, TypeAlias
 
 import attrs
 
 from pithstore import blobs, manifests, versions
+from pithstore.codec import Place
 from pithstore.digest import Digest
 from pithstore.engine import Engine, View
 from pithstore.horizon import Horizon
@@ -19,6 +20,7 @@ Mark: TypeAlias = Literal["+", "~", ".", "<", "-", " ", "!"]
 """New, changed, same, back to an earlier state, gone, not there, damaged."""
 
 _PAGE = 256
+_BYTES_AT_ONCE = 8 * 1024 * 1024
 
 
 @attrs.frozen
@@ -60,12 +62,28 @@ def _damaged(engine: Engine, states: Sequence[bytes]) -> Iterator[bytes]:
     """Those digests whose bytes are not what they should be."""
     for start in range(0, len(states), _PAGE):
         chunk = [Digest(state) for state in states[start : start + _PAGE]]
-        bodies = engine.view(partial(_bodies, digests=chunk))
-        yield from (digest for digest, body in zip(chunk, bodies, strict=True) if Digest.of(body) != digest)
+        yield from engine.view(partial(_damaged_of, digests=chunk))
 
 
-def _bodies(view: View, digests: Sequence[Digest]) -> list[bytes]:
-    return blobs.read_many(view, blobs.locate_many(view, digests))
+def _damaged_of(view: View, digests: Sequence[Digest]) -> list[Digest]:
+    damaged: list[Digest] = []
+    for group in _groups(zip(digests, blobs.locate_many(view, digests), strict=True)):
+        bodies = blobs.read_many(view, [place for _, place in group])
+        damaged += [digest for (digest, _), body in zip(group, bodies, strict=True) if Digest.of(body) != digest]
+    return damaged
+
+
+def _groups(located: Iterable[tuple[Digest, Place | None]]) -> Iterator[list[tuple[Digest, Place | None]]]:
+    """The blobs in groups whose bytes fit in memory together."""
+    group: list[tuple[Digest, Place | None]] = []
+    size = 0
+    for digest, place in located:
+        group.append((digest, place))
+        size += 0 if place is None else place.length
+        if size >= _BYTES_AT_ONCE:
+            yield group
+            group, size = [], 0
+    yield group
 
 
 class _Marks:
@@ -73,6 +91,7 @@ class _Marks:
 
     def __init__(self) -> None:
         self._versions: list[Version] = []
+        self._before: list[tuple[Mark, bytes]] = []  # the row of a section that has not been there yet
         self._rows: dict[str, list[tuple[Mark, bytes]]] = {}
         self._past: dict[str, set[bytes]] = {}
         self._now: dict[str, bytes] = {}
@@ -85,9 +104,10 @@ class _Marks:
     def add(self, version: Version, recipe: dict[str, bytes] | None) -> None:
         """Mark one more version; None for a damaged manifest: no section of it is known."""
         new = () if recipe is None else recipe.keys() - self._rows.keys()
-        self._rows.update((name, [(" ", b"")] * len(self._versions)) for name in new)
+        self._rows.update((name, list(self._before)) for name in new)
         for name, row in self._rows.items():
             row.append(("!", b"") if recipe is None else self._mark(name, recipe.get(name)))
+        self._before.append(("!" if recipe is None else " ", b""))
         self._versions.append(version)
         if recipe is not None:
             for name, digest in recipe.items() - self._now.items():

@@ -112,16 +112,25 @@ def read_ledger_state(view: View) -> LedgerState:
     """What the ledger knows; "none" for a store of an older pithstore that has not been asked to keep one."""
     if not keeps_ledger(view):
         return "none"
-    return "partial" if view.has_many(META, [_LEDGER_PARTIAL])[0] else "complete"
+    return "complete" if ledger_frontier(view) is None else "partial"
 
 
-def keep_ledger(update: Update, state: Literal["partial", "complete"]) -> None:
-    """From now on a put enters its versions in the ledger; an older pithstore refuses the store."""
+def ledger_frontier(view: View) -> bytes | None:
+    """The key of the source up to which the ledger is counted, in the order of keys; None where it is whole."""
+    (value,) = view.get_many(META, [_LEDGER_PARTIAL])
+    return None if value is None else unseal(META, _LEDGER_PARTIAL, value)
+
+
+def keep_ledger(update: Update, frontier: bytes | None) -> None:
+    """From now on a put enters its versions in the ledger, of sources up to the frontier; None for all sources.
+
+    An older pithstore refuses the store.
+    """
     _write_features(update, _features(_get(update, _FORMAT)) | {LEDGER})
-    if state == "partial":
-        _put(update, _LEDGER_PARTIAL, None)
-    else:
+    if frontier is None:
         update.delete_many(META, [_LEDGER_PARTIAL])
+    else:
+        update.put_many(META, [(_LEDGER_PARTIAL, seal(META, _LEDGER_PARTIAL, frontier))])
 
 
 def keeps_ledger(view: View) -> bool:

@@ -11,50 +11,51 @@ from typing import BinaryIO
 from pithstore.errors import StorageFailed, UsageError
 
 _ZSTD_LEVEL = 9
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 
 
 @contextmanager
 def new_file(name: str) -> Iterator[BinaryIO]:
-    """A stream to what will be the file of that name, in place of one that is there; `.zst` compresses it.
+    """A stream into what will be the file of that name, in place of one that is there; `.zst` compresses it.
 
     If the block ends with an error, nothing has happened.  UsageError where no such file can be made,
     StorageFailed where the medium refuses.  A device or a pipe is written to as it is.
     """
-    target = os.path.realpath(name)
-    with _written(name, target) as stream, _compressed(stream, name) as plain:
-        yield plain
+    special = not os.path.basename(name) or (os.path.exists(name) and not os.path.isfile(name))
+    with _storage_errors(name), _opened(name, name, "wb") if special else _replacing(name) as stream:
+        if name.endswith(".zst"):
+            from zstandard import ZstdCompressor  # only for those who want such files
+
+            compressor = ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=True)
+            with compressor.stream_writer(stream, closefd=False) as writer:
+                yield writer
+        else:
+            yield stream
 
 
 @contextmanager
-def _written(name: str, target: str) -> Iterator[BinaryIO]:
-    beside = _name_beside(target)
-    try:
-        stream = open(target if beside is None else beside, "wb" if beside is None else "xb")  # noqa: SIM115
-    except OSError as error:
-        raise UsageError(f"{name or repr(name)} cannot be written: {error.strerror}") from None
-    try:
-        with _storage_errors(name):
-            with stream:
-                yield stream
-                stream.flush()
-                if beside is not None:
-                    os.fsync(stream.fileno())
-            if beside is not None:
-                os.replace(beside, target)
-                _sync_directory(os.path.dirname(target))
-    except BaseException:  # whatever it is, Ctrl-C too: half a file helps nobody
-        if beside is not None:
+def _replacing(name: str) -> Iterator[BinaryIO]:
+    target = os.path.realpath(name)  # a link stays one
+    directory = os.path.dirname(target)
+    beside = os.path.join(directory, f".pithstore-{os.getpid()}-{time.monotonic_ns()}.part")
+    with _opened(name, beside, "xb") as stream:
+        try:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+            os.replace(beside, target)
+        except BaseException:  # whatever it is, Ctrl-C too: half a file helps nobody
             with suppress(OSError):
                 os.unlink(beside)
-        raise
+            raise
+    _sync_directory(directory)
 
 
-def _name_beside(target: str) -> str | None:
-    """Where to write until it is complete; None for what is no file and cannot be replaced."""
-    if os.path.exists(target) and not os.path.isfile(target):
-        return None
-    return os.path.join(os.path.dirname(target), f".pithstore-{os.getpid()}-{time.monotonic_ns()}.part")
+def _opened(name: str, path: str, mode: str) -> BinaryIO:
+    try:
+        return open(path, mode)  # type: ignore[return-value]  # both modes are binary
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{name or repr(name)} cannot be written: {why}") from None
 
 
 @contextmanager
@@ -67,20 +68,8 @@ def _storage_errors(name: str) -> Iterator[None]:
         raise StorageFailed(f"{name} cannot be written: {error.strerror or error}") from None
 
 
-@contextmanager
-def _compressed(stream: BinaryIO, name: str) -> Iterator[BinaryIO]:
-    if not name.endswith(".zst"):
-        yield stream
-        return
-    from zstandard import ZstdCompressor  # only for those who want such files
-
-    compressor = ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=True)
-    with compressor.stream_writer(stream, closefd=False) as writer:
-        yield writer
-
-
 def _sync_directory(directory: str) -> None:
-    descriptor = os.open(directory, _DIRECTORY)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:

@@ -9,15 +9,15 @@ from typing import TypeAlias
 import attrs
 
 from pithstore.canonical import canonical
-from pithstore.changes import Change, Op
+from pithstore.changes import Change
 from pithstore.pointer import Json, list_position, read_pointer, write_pointer
-from pithstore.section_comparison import PointerCount
+from pithstore.section_comparison import Done, OperationCount, PointerCount
 
 ANY = "*"
 _SHOWN = 80
 _MOST_POINTERS = 10_000  # beyond it the rarest half is forgotten, and counted anew where it is met again
 
-Place: TypeAlias = tuple[str, Op]
+Place: TypeAlias = tuple[str, Done]
 """A pointer with `*` for positions, and what was done there."""
 
 
@@ -57,8 +57,8 @@ class _Counted:
     """One pointer, as it is counted: in how many pairs it was touched, and in how many of them how."""
 
     pairs: int = 0
-    ops: Counter[Op] = attrs.Factory(Counter)
-    examples: dict[Op, tuple[str | None, str | None]] = attrs.Factory(dict)
+    ops: Counter[Done] = attrs.Factory(Counter)
+    examples: dict[Done, tuple[str | None, str | None]] = attrs.Factory(dict)
 
 
 class PointerTally:
@@ -101,15 +101,5 @@ def _shortened(value: Json) -> str:
 
 
 def _count(pointer: str, counted: _Counted) -> PointerCount:
-    ((commonest, _),) = counted.ops.most_common(1)
-    old, new = counted.examples[commonest]
-    return PointerCount(
-        pointer=pointer,
-        count=counted.pairs,
-        added=counted.ops["add"],
-        removed=counted.ops["remove"],
-        replaced=counted.ops["replace"],
-        moved=counted.ops["move"],
-        old=old,
-        new=new,
-    )
+    operations = [OperationCount(op, count, *counted.examples[op]) for op, count in counted.ops.items()]
+    return PointerCount(pointer, counted.pairs, tuple(sorted(operations, key=lambda each: (-each.count, each.op))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -20,7 +20,10 @@ from pithstore.resolve import resolve
 from pithstore.times import read_time
 
 if TYPE_CHECKING:  # what a diff or a log needs is imported when one is asked for
+    import pyarrow as pa
+
     from pithstore.blame import Blame
+    from pithstore.builder_comparison import BuilderComparison, BuilderSummary
     from pithstore.comparison import Diff, Status
     from pithstore.configuration import Configuration
     from pithstore.conflicts import Conflict
@@ -181,6 +184,33 @@ class Reader:
         from pithstore.who import who
 
         return who(self._engine, digest, self.horizon)
+
+    def builders(self, progress: Callable[[int], None] | None = None) -> list[BuilderSummary]:
+        """The builders with what they made and when, by when their first version was recorded.
+
+        `progress` is told how many sources more have been looked at.
+        """
+        from pithstore.builders import builders
+
+        return builders(self._engine, self.horizon, progress)
+
+    def compare_builders(
+        self, before: str, after: str, progress: Callable[[int], None] | None = None
+    ) -> BuilderComparison:
+        """What one builder changed against another, of the source versions that both made.
+
+        Told from digests; sections are read in a bounded sample.  NotFound where one of them made nothing.
+        """
+        from pithstore.compare_builders import compare_builders
+
+        profile = self.configuration.profile
+        return compare_builders(self._engine, before, after, self.horizon, profile, progress)
+
+    def versions_table(self) -> pa.Table:
+        """A row for each version, as an Arrow table; UsageError where pyarrow is not installed."""
+        from pithstore.arrow_tables import versions_table
+
+        return versions_table(self._engine, self.horizon)
 
     def reproduce(
         self,

@@ -46,7 +46,10 @@ def restore_archive(
     """
     contents = archive.check()
     with closing(_opened(path, contents.configuration, patience)) as engine:
-        return restore(engine, archive, contents, said)
+        try:
+            return restore(engine, archive, contents, said)
+        except (StoreExists, UsageError) as error:
+            raise type(error)(f"{os.fspath(path)}: {error}") from None
 
 
 def _opened(path: str | os.PathLike[str], configuration: Configuration, patience: float) -> Engine:

@@ -6,6 +6,7 @@ The text of a stretch may come from a record: it is escaped where it is printed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Literal, TypeAlias
 
 import attrs
@@ -53,11 +54,8 @@ def shortened(line: Line, most: int) -> Line:
     """The line with at most that many characters behind its sign, and `…` where there were more."""
     if len(line.text) <= most:
         return line
-    spans: list[Span] = []
-    room = most
-    for span in line.spans:
-        spans.append(Span(span.text[:room], span.role))
-        room -= len(spans[-1].text)
-        if not room:
-            break
-    return Line(line.level, line.sign, (*spans, Span("…", "muted")))
+    starts = accumulate((len(span.text) for span in line.spans), initial=0)
+    cut = [
+        Span(span.text[: max(0, most - start)], span.role) for span, start in zip(line.spans, starts, strict=False)
+    ]
+    return Line(line.level, line.sign, (*(span for span in cut if span.text), Span("…", "muted")))

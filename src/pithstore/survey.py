@@ -18,6 +18,7 @@ from pithstore.keys import SOURCES, VERSION, VERSIONS, source_key, split_key
 from pithstore.model import Source, Version
 
 _PAGE = 4096
+_BEYOND = b"\xff"  # above every kind of entry
 
 Entries = tuple[bytes, list[Item]]
 """The key of a source and all entries that it has in the index, of one state of the store."""
@@ -49,9 +50,9 @@ def index_pages(engine: Engine, only: Source | None = None) -> Iterator[list[Ent
         after = _end_of(page[-1][1][-1][0])
 
 
-def source_entries(view: View, source: Source) -> list[Item]:
-    """All entries that a source has in the index, in the order of their keys; [] for one that has none."""
-    return [item for _, items in _page(view, source_key(source), None) for item in items]
+def page_behind(view: View, key: bytes) -> list[Entries]:
+    """The page of the index behind the source with that key; b"" for the first page, [] at the end."""
+    return _page(view, b"", key + _BEYOND if key else None)
 
 
 def source_names(view: View, keys: Sequence[bytes]) -> list[Source]:
@@ -104,7 +105,7 @@ def _add(page: list[Entries], items: Sequence[Item]) -> None:
 def _end_of(key: bytes) -> bytes:
     """A key beyond all entries of the source of this one, those included that are written meanwhile."""
     source = _source_of(key)
-    return key if source is None else source + b"\xff"
+    return key if source is None else source + _BEYOND
 
 
 def _source_of(key: bytes) -> bytes | None:

@@ -36,7 +36,7 @@ from pithstore.profile import Profile, identify
 from pithstore.report import Problem
 from pithstore.seal import unseal
 from pithstore.sources import read_source
-from pithstore.survey import index_pages
+from pithstore.survey import index_pages, version_items
 from pithstore.verify_declared import DeclaredCheck
 
 _PAGE = 2048
@@ -83,6 +83,8 @@ class HistoryCheck:
             self._found(problem)
         if self.declared is not None:
             self.declared.begin(source, items)
+            if len(history.versions) < sum(1 for _ in version_items(items)):
+                self.declared.skip()
         self._rebuild(source, history.versions)
         if self.declared is not None:
             self.declared.end()

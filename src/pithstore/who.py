@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import attrs
 
-from pithstore import versions
+from pithstore import records, versions
 from pithstore.codec import decode_section_digests
 from pithstore.digest import DIGEST_BYTES, Digest
 from pithstore.engine import Engine, Item, View
@@ -45,17 +45,32 @@ _Hit: TypeAlias = tuple[bytes, Item, tuple[str, ...]]
 
 
 def _hits(view: View, items: Sequence[tuple[bytes, Item]], digest: Digest) -> list[_Hit]:
-    snapshots = [unseal(VERSIONS, *item)[:DIGEST_BYTES] for _, item in items]
+    snapshots = [_snapshot(view, key, item) for key, item in items]
     hits: list[_Hit] = []
     for (key, item), snapshot, value in zip(items, snapshots, view.get_many(MANIFESTS, snapshots), strict=True):
-        if value is None:
-            raise Damaged(f"the manifest of snapshot {snapshot.hex()} is missing; run verify")
-        payload = unseal(MANIFESTS, snapshot, value)
+        try:
+            payload = unseal(MANIFESTS, snapshot, value or b"")
+        except Damaged:
+            records.read_manifest(view, _version(view, key, item))  # says what is damaged
+            raise
         if payload.find(digest) >= 0:
             held = decode_section_digests(payload)
             if names := tuple(name for name, found in held.items() if found == digest):
                 hits.append((key, item, names))
     return hits
+
+
+def _snapshot(view: View, key: bytes, item: Item) -> bytes:
+    try:
+        return unseal(VERSIONS, *item)[:DIGEST_BYTES]
+    except Damaged:
+        _version(view, key, item)  # says what is damaged
+        raise
+
+
+def _version(view: View, key: bytes, item: Item) -> Version:
+    (source,) = source_names(view, [key])
+    return versions.read_version(source, item)
 
 
 def _holders(view: View, hits: Sequence[_Hit]) -> list[Holder]:

@@ -17,7 +17,7 @@ _WORD = re.compile(rf"[{_IDEOGRAPHS}]|[^\W{_IDEOGRAPHS}]{{1,32}}|\s+|[^\w\s]")  
 
 _LONGEST = 1_000_000  # characters of a text that is read word by word
 _EDITS = 400  # words taken away and put in; texts that need more are told apart whole
-_STEPS = 400_000  # comparisons of two words
+_WORK = 16_000_000  # edits times words: in longer texts fewer edits are looked for
 _CHANCE = 3  # characters: what is the same between two changes and is no longer is chance
 
 
@@ -85,21 +85,16 @@ def _furthest(before: Sequence[str], after: Sequence[str]) -> list[dict[int, int
     old, new = len(before), len(after)
     reached = {1: 0}
     rounds: list[dict[int, int]] = []
-    steps = 0
-    for edits in range(min(_EDITS, old + new) + 1):
+    for edits in range(min(_EDITS, old + new, _WORK // max(1, old + new)) + 1):
         rounds.append(dict(reached))
         first, last = -edits + 2 * max(0, edits - new), edits - 2 * max(0, edits - old)
         for diagonal in range(first, last + 1, 2):
-            start = _entry(reached, diagonal)
-            at = start
+            at = _entry(reached, diagonal)
             while at < old and at - diagonal < new and before[at] == after[at - diagonal]:
                 at += 1
             reached[diagonal] = at
-            steps += at - start + 1
             if at >= old and at - diagonal >= new:
                 return rounds
-        if steps > _STEPS:
-            return None
     return None
 
 

@@ -213,7 +213,7 @@ def test_every_option_is_in_the_reference(name: str) -> None:
     context = cli.make_context("pithstore", [name], resilient_parsing=True)
     command = cli.get_command(context, name)
     assert command is not None
-    options = {option for parameter in command.params for option in parameter.opts if option.startswith("-")}
+    options = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
     table = "\n".join(rows(section(name), "option | meaning"))
     documented = set(re.findall(r"^\| `(--[\w-]+)", table, re.MULTILINE))
     assert documented == options - {"--store", "--json"}

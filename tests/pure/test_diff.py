@@ -187,6 +187,14 @@ def test_a_move_is_written_with_where_it_is_from() -> None:
     assert as_patch(diff({"a": [1, 2, 3]}, {"a": [3, 1, 2]})) == [{"op": "move", "from": "/a/2", "path": "/a/0"}]
 
 
+def test_the_order_of_members_does_not_count() -> None:
+    turned: list[Json] = [dict(reversed(person.items())) for person in PEOPLE if isinstance(person, dict)]
+    assert list(diff({"l": PEOPLE}, {"l": turned})) == []
+    assert [str(change) for change in diff(PEOPLE, [turned[2], *turned[:2]])] == ["move /2 to /0"]
+    many: list[Json] = [*PEOPLE, *range(20)]
+    assert [str(change) for change in diff(many, [*many[3:], *turned])][1:] == ["move /0 to /22", "move /0 to /22"]
+
+
 KEYED: list[tuple[list[Json], list[Json], list[str]]] = [
     (
         [{"k": 1, "v": 1}, {"k": 2, "v": 2}],

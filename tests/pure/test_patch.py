@@ -100,3 +100,11 @@ NO_PATCHES: list[Json] = [
 @pytest.mark.parametrize("document", NO_PATCHES, ids=repr)
 def test_what_is_no_patch_is_refused(document: Json) -> None:
     assert complaint(lambda: read_patch(document)) is not None
+
+
+def test_nothing_is_moved_into_itself() -> None:
+    for path in ("/0/0", "/0/-", "/0/0/x"):
+        with pytest.raises(NotFound):
+            patch([[1], [2], [3]], [Change("move", path, source="/0")])
+    assert patch([[1], [2], [3]], [Change("move", "/0/0", source="/1")]) == [[[2], 1], [3]]
+    assert patch([[1], [2]], [Change("move", "/0", source="/0")]) == [[1], [2]]

@@ -114,10 +114,11 @@ def test_no_shorter_way_leads_from_the_one_to_the_other(seed: int) -> None:
         ("a " * 100_000, "b " * 100_000),
         ("a b " * 100_000, "b a a " * 100_000),
         ("xa " + "a " * 100_000, "ya " + "a " * 100_050 + "z"),
+        ("xa " + "a " * 50_000 + "b " * 500, "ya " + "a " * 50_000 + "c " * 500),
         ("a" * 2_000_000, "a" * 1_999_999 + "b"),
         (" ".join(map(str, range(50_000))), " ".join(map(str, range(50_000, 0, -1)))),
     ],
-    ids=["nothing in common", "much by chance", "shifted", "very long", "reversed"],
+    ids=["nothing in common", "much by chance", "shifted", "the same between", "very long", "reversed"],
 )
 def test_the_work_is_bounded(old: str, new: str) -> None:
     start = time.process_time()

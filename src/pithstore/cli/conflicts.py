@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,7 @@ def _print_conflict(conflict: Conflict) -> None:
     numbers = [f"@{version.number}" for version in conflict.versions]
     shown = " ".join(numbers[:_SHOWN]) + (f" … {numbers[-1]}" if len(numbers) > _SHOWN else "")
     first, last = conflict.versions[0].observed_at, conflict.versions[-1].observed_at
-    made = f"source version {conflict.source_version!r} by {conflict.builder_version}"
+    made = f"source version {json.dumps(conflict.source_version)} by {conflict.builder_version}"
     print_line(
         f"{conflict.source}  {made}: {conflict.snapshots} contents in {shown}, "
         f"{write_time(first)} to {write_time(last)}: {', '.join(conflict.sections)}"
@@ -76,5 +77,6 @@ def _print_summary(count: int, sections: Counter[str]) -> None:
     if not count:
         print_line("no conflicts: each builder made one content of each source version")
         return
-    print_line(f"{count:,} conflicts; the sections that differ, and in how many:")
+    conflicts = "1 conflict" if count == 1 else f"{count:,} conflicts"
+    print_line(f"{conflicts}; the sections that differ, and in how many:")
     print_table((f"{number:>9,}", name) for name, number in sections.most_common())

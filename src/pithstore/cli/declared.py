@@ -51,6 +51,8 @@ def _rebuild(given: tuple[str | None, ...]) -> None:
     if any(given):
         raise UsageError("--rebuild counts the whole store anew; give no source, section or outcome beside it")
     with options.open_store(readonly=False) as store:
+        if not options.within(store).horizon.is_open:
+            raise UsageError("--rebuild counts the whole store anew; leave out --at and --as-recorded")
         with progress_bar("declared", store.stat().versions) as advance:
             store.rebuild_ledger(advance)
         _print_report(store.declared())

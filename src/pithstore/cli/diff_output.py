@@ -81,4 +81,5 @@ def print_lines(lines: Iterable[Line]) -> None:
 
 
 def _styled(text: str, role: Role) -> str:
-    return click.style(for_terminal(text), **_STYLES.get(role, {}))
+    shown, style = for_terminal(text), _STYLES.get(role)
+    return click.style(shown, **style) if style else shown

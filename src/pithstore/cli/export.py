@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pithstore.tables import Row, TableName, Write
 
 _STDOUT = "-"
-_BINARY = ("parquet", "arrow")
+_FOR_EYES = ("jsonl", "csv")
 
 
 @click.command("export", short_help="Write a store out, as an archive or as tables.")
@@ -48,8 +48,8 @@ def command(
 ) -> None:
     """Write every version out: with its record as an archive, or as a row of a table.
 
-    --at and --as-recorded leave the versions that had been observed, or recorded, by then.  A name that ends with
-    .zst is compressed.  A file is there when it is complete, and not before.
+    --at and --as-recorded keep to the versions that had been observed, or recorded, by then.  A file whose name
+    ends with .zst is compressed; it is there once it is complete, and not before.
 
     JSON, one object where the output is a file: "file", "format" (archive for an archive), "table" (null for an
     archive), "rows", "bytes".
@@ -107,8 +107,8 @@ def _opened(name: str, form: str) -> Iterator[Write]:
         with new_file(name) as stream:
             yield stream.write
         return
-    if form in _BINARY and sys.stdout.isatty():
-        raise UsageError(f"{form} is not text for a terminal; name a file with -o")
+    if form not in _FOR_EYES and sys.stdout.isatty():
+        raise UsageError(f"{form} is not for a terminal; name a file")
     yield sys.stdout.buffer.write
 
 
@@ -131,7 +131,7 @@ def _versions(engine: Engine) -> int:
 
 
 def _table_writer(form: str) -> Callable[[TableName, Iterable[Row], Write], int]:
-    if form in _BINARY:
+    if form not in _FOR_EYES:
         from pithstore.arrow_tables import write_arrow, write_parquet
 
         return write_arrow if form == "arrow" else write_parquet
