@@ -29,7 +29,7 @@ COMMANDS = {
     "conflicts.txt": ["conflicts"],
     "matrix.txt": ["matrix", SOURCE],
     "matrix-of-one-builder.txt": ["matrix", SOURCE, "--builder", "ror-schema-1.0"],
-    "blame.txt": ["blame", SOURCE],
+    "blame.txt": ["blame", SOURCE, "--builder", "ror-schema-1.0"],
     "log.txt": ["log", "-p", SOURCE, "--builder", "ror-schema-1.0"],
 }
 BATCH = 1000
