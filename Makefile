@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install demo test check fuzz torture bench clean
+.PHONY: help install demo test check fuzz torture bench bench-full clean
 
 help:
 	@echo "make demo     install into .venv and show what pithstore does, on real records"
@@ -11,6 +11,7 @@ help:
 	@echo "make check    the fast half: lint, format, types, import contracts"
 	@echo "make install  .venv with pithstore and all that its tests need"
 	@echo "make bench    the benchmarks (minutes)"
+	@echo "make bench-full  the benchmarks of large archives (half an hour, 4 GB in the temporary directory)"
 	@echo "make fuzz     the laws of the pure layers, 100 times longer"
 	@echo "make torture  kill -9 and growth, long"
 	@echo "make clean    take away what the above made"
@@ -48,6 +49,10 @@ bench: install
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/diff.py
 	$(BIN)/python benchmarks/history.py
+	$(BIN)/python benchmarks/builders.py
+
+bench-full: install
+	$(BIN)/python benchmarks/builders.py --sources 1500000
 
 clean:
 	rm -rf $(VENV) .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache build dist src/*.egg-info

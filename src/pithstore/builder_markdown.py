@@ -26,7 +26,7 @@ def _blocks(compared: ComparedBuilders) -> Iterator[str]:
         yield markdown_table(_HEADS, map(_row, compared.sections))
     commands = {diff_command(example): None for section in compared.sections for example in section.examples[:1]}
     if commands:
-        yield fence("\n".join(list(commands)[:_COMMANDS]))
+        yield fence("\n".join(list(commands)[:_COMMANDS]), "text")
 
 
 def _row(section: SectionComparison) -> tuple[str, ...]:

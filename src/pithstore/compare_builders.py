@@ -43,7 +43,8 @@ from pithstore.selectors import ByNumber
 from pithstore.survey import source_names
 
 _MOST_PAIRS, _LEAST_PAIRS, _BODIES = 500, 10, 20_000  # sampled of one section at most and at least; of all at most
-_POINTERS, _EXAMPLES, _NEAR = 100, 3, 5
+_POINTERS, _EXAMPLES = 100, 3
+_MOST_OTHERS, _NEAR = 1000, 5  # builders that are remembered beside the two, and shown where one is unknown
 
 
 def compare_builders(
@@ -135,7 +136,7 @@ class _Pairing:
                 before[payload[BUILDER + len(self._before) :]] = (key, payload[:DIGEST_BYTES])
             elif payload.startswith(self._after, BUILDER):
                 after[payload[BUILDER + len(self._after) :]] = (key, payload[:DIGEST_BYTES])
-            else:
+            elif len(self._others) < _MOST_OTHERS:
                 self._others.add(read_builder_field(payload))
         return before, after
 
@@ -159,7 +160,7 @@ def _unknown(builder: str, known: Sequence[str], horizon: Horizon) -> str:
     from difflib import get_close_matches  # few ask for what is not there
 
     near = get_close_matches(builder, known, n=_NEAR) or known[:_NEAR]
-    more = "" if len(near) == len(known) else f" and {len(known) - len(near):,} more"
+    more = "" if len(near) == len(known) else " and others"
     others = f"there are {', '.join(map(repr, near))}{more}" if known else "there are no versions"
     within = "" if horizon.is_open else f" ({horizon})"
     return f"no version was made by {builder!r}{within}; {others}; 'pithstore builders' lists the builders"

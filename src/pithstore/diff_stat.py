@@ -62,8 +62,8 @@ def stat_lines(diff: Compared) -> Iterator[Line]:
     if not differing:
         return
     found = [count_changes(section.changes) for section in differing]
-    numbers = [{sign: f"{sign}{n}" if n else "" for sign, n in each.by_sign.items()} for each in found]
-    widths = {sign: max(len(each[sign]) for each in numbers) for sign in numbers[0]}
+    numbers = [_numbers(each) for each in found]
+    widths: dict[Sign, int] = {sign: max(len(each[sign]) for each in numbers) for sign in numbers[0]}
     longest = max(each.total for each in found)
     width = max(len(_name(section)) for section in differing)
     for section, each, number in zip(differing, found, numbers, strict=True):
@@ -74,6 +74,10 @@ def stat_lines(diff: Compared) -> Iterator[Line]:
 
 def _name(section: SectionDiff) -> str:
     return section.name if len(section.name) <= _NAME else f"{section.name[: _NAME - 1]}…"
+
+
+def _numbers(found: Counts) -> dict[Sign, str]:
+    return {sign: f"{sign}{count}" if count else "" for sign, count in found.by_sign.items()}
 
 
 def _columns(numbers: Mapping[Sign, str], widths: Mapping[Sign, int]) -> Iterator[Span]:

@@ -150,14 +150,20 @@ class Reader:
         )
 
     def compare(
-        self, before: Ref | Source | Version | str, after: Ref | Source | Version | str
+        self,
+        before: Ref | Source | Version | str,
+        after: Ref | Source | Version | str,
+        sections: Collection[str] = (),
     ) -> dict[str, Status]:
-        """What became of each section from one version to the other, by name in order, from digests alone."""
+        """What became of each section from one version to the other, by name in order, from digests alone.
+
+        `sections` asks for these alone.
+        """
         from pithstore.compare import compare_digests
 
         old, new = self._whole(before), self._whole(after)
         return self._engine.view(
-            lambda view: compare_digests(view, self._resolve(view, old), self._resolve(view, new))
+            lambda view: compare_digests(view, self._resolve(view, old), self._resolve(view, new), sections)
         )
 
     def latest(self) -> Iterator[Version]:

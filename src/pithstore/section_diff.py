@@ -34,11 +34,14 @@ class Compared(Protocol):
     @property
     def before(self) -> Version:
         """The version that it leads from."""
+        ...
 
     @property
     def after(self) -> Version:
         """The version that it leads to."""
+        ...
 
     @property
     def sections(self) -> tuple[SectionDiff, ...]:
         """Every section of either, in order of name, or those that were asked for."""
+        ...

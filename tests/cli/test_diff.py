@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import jsonpatch
@@ -24,11 +25,11 @@ def history(pithstore: Pithstore, store: Path) -> Pithstore:
     return pithstore
 
 
-def put_records(pithstore: Pithstore, *sections: dict[str, object]) -> None:
+def put_records(pithstore: Pithstore, *sections: Mapping[str, object]) -> None:
     """Versions 1, 2… of k:1 with these sections."""
     for number, more in enumerate(sections, 1):
         path = Path(f"{number}.json")
-        path.write_text(json.dumps({"source": {"kind": "k", "id": "1"}, "builder_version": "b"} | more))
+        path.write_text(json.dumps({"source": {"kind": "k", "id": "1"}, "builder_version": "b", **more}))
         assert pithstore("put", path).code == 0
 
 

@@ -19,7 +19,7 @@ from pithstore.builder_markdown import comparison_markdown
 from pithstore.builder_text import comparison_lines
 from pithstore.builder_words import percent
 from pithstore.changes import Change, patch
-from pithstore.codec import encode_manifest, write_bytes
+from pithstore.codec import decode_section_digests, encode_manifest, write_bytes
 from pithstore.diff import diff
 from pithstore.digest import Digest
 from pithstore.errors import Damaged
@@ -40,7 +40,7 @@ from tests.pure.value_pairs import pairs as value_pairs
 
 OWN = "builder_version"
 ENTRY = write_bytes(OWN.encode()) + b"d" * 32 + b"\x07"
-NAMES = ["a", "b", OWN, "", "x" * 200, "(.*)\n\x00[", "é", ENTRY.decode()]
+NAMES = ["a", "b.d", "bcd", OWN, "", "x" * 200, "(.*)\n\x00[", "é", ENTRY.decode()]
 HOSTILE = "<script>alert('1')</script>|`\x1b[31m\u202e$x$ @me &amp;"
 
 Recipe = dict[str, tuple[int, int]]
@@ -97,6 +97,22 @@ def test_nothing_is_expected_of_a_store_whose_builder_is_part_of_a_section() -> 
     tally: PairTally[int] = PairTally(None, 3)
     tally.add(b"1", 1, stored({OWN: (0, 1)}), stored({OWN: (1, 1)}))
     assert (tally.pairs, tally.same) == (1, 0)
+
+
+def test_a_manifest_with_the_names_of_the_last_one_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[bytes] = []
+
+    def decode(data: bytes) -> dict[str, bytes]:
+        decoded.append(data)
+        return decode_section_digests(data)
+
+    monkeypatch.setattr(pair_tally, "decode_section_digests", decode)
+    tally: PairTally[int] = PairTally(OWN, 3)
+    for which in range(256):
+        before, after = (dict.fromkeys(NAMES, (which, 1 << size)) for size in (which % 40, 3))
+        tally.add(bytes([which]), which, stored(before), stored({**after, "new": (1, 1)}))
+    assert len(decoded) == 2
+    assert tally.sections["new"].added == 256
 
 
 @pytest.mark.parametrize("cut", [1, 20, 40])
@@ -358,7 +374,7 @@ def test_the_markdown_says_it_all() -> None:
 | same | 1,000 | 0 | 0.0 % |  |
 | builder\\_version | 1,000 | 1,000 | 100.0 % | names the builder |
 
-```
+```text
 pithstore diff k:1@1 k:1@2
 ```
 """

@@ -154,8 +154,17 @@ def test_a_table_of_markdown_has_its_cells(rows: list[tuple[str, str]]) -> None:
     ]
 
 
-@given(texts, texts)
+@given(st.lists(texts, min_size=1).map("\n".join), texts)
 def test_a_fence_holds_all_its_lines(text: str, after: str) -> None:
+    check_fence(text, after)
+
+
+def test_no_naughty_string_ends_a_fence() -> None:
+    for text in TEXTS:
+        check_fence(f"first\n{text}\n- last", text)
+
+
+def check_fence(text: str, after: str) -> None:
     page = rendered(f"{fence(text, 'diff')}\n\n{code_span(after)}\n")
     assert page.elements == ["pre", "code", "p", "code"]
     shown = "\n".join(map(legible, text.split("\n"))) + "\n"

@@ -131,3 +131,8 @@ def test_a_long_text_with_few_changes_is_compared_all_through() -> None:
     changed = [f"new{n}" if n % 1000 == 500 else word for n, word in enumerate(words)]
     pieces = check(" ".join(words), " ".join(changed))
     assert [piece.kind for piece in pieces].count("added") == 40
+
+
+def test_a_text_that_is_too_long_to_read_by_words_is_told_apart_whole() -> None:
+    long = "a " * 500_001
+    assert [piece.kind for piece in check(long + "x", long + "y")] == ["removed", "added"]

@@ -37,7 +37,7 @@ VALUES: Mapping[str, tuple[Json, ...]] = {
     ),
     "z": ({"a": 1, "snapshot_sha256": 1, "z": 12}, {"a": 1, "snapshot_sha256": 12, "z": 12}, 1),
 }
-"""States of each section.  No list has other elements than another at its place, so that all stay where they are."""
+"""States of each section.  No two lists at one place have different elements, so that all stay where they are."""
 
 Put: TypeAlias = tuple[Record, datetime | None, timedelta]
 """A record, when it was observed, and how much later than the last one it is put."""
@@ -53,12 +53,12 @@ def _record(source: Source, builder: str, version: Record, sections: Record) -> 
     return {**sections, "source": said, "builder_version": builder}
 
 
-RECORDS = st.builds(
-    _record, st.sampled_from(SOURCES), st.sampled_from(BUILDERS), _SOURCE_VERSIONS, _SECTIONS
-)
+RECORDS = st.builds(_record, st.sampled_from(SOURCES), st.sampled_from(BUILDERS), _SOURCE_VERSIONS, _SECTIONS)
 MOMENTS: st.SearchStrategy[datetime] = st.integers(-2, 3).map(lambda hours: FIRST + hours * HOUR)
 HISTORIES: st.SearchStrategy[list[Put]] = st.lists(
-    st.tuples(RECORDS, st.none() | MOMENTS, st.sampled_from((timedelta(0), HOUR / 2, HOUR))), min_size=1, max_size=10
+    st.tuples(RECORDS, st.none() | MOMENTS, st.sampled_from((timedelta(0), HOUR / 2, HOUR))),
+    min_size=1,
+    max_size=10,
 )
 
 

@@ -99,6 +99,12 @@ class Plain:
         """Every source, in order."""
         return sorted(self.histories)
 
+    def section(self, kept: Kept, name: str) -> Json:
+        """A section of a version."""
+        if name not in kept.record:
+            raise Nothing
+        return kept.record[name]
+
     # What changed.
 
     def log(self, source: Source) -> list[tuple[Kept, Kept | None, list[str] | None]]:
@@ -222,12 +228,14 @@ def leaves(value: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:
 def standing_at(value: Json, path: Path) -> Json | Absent:
     """What stands at a path, where a name leads into an object and a position into a list."""
     for token in path:
-        if isinstance(token, str) and isinstance(value, dict) and token in value:
-            value = value[token]
-        elif isinstance(token, int) and isinstance(value, list) and token < len(value):
-            value = value[token]
-        else:
+        inner: dict[str | int, Json] = {}
+        if isinstance(value, dict):
+            inner = dict(value.items())
+        elif isinstance(value, list):
+            inner = dict(enumerate(value))
+        if token not in inner:
             return ABSENT
+        value = inner[token]
     return value
 
 

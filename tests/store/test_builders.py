@@ -284,19 +284,24 @@ def test_an_empty_store_has_no_builders(store: Store) -> None:
         compare_builders(store._engine, A, B)
 
 
-def test_an_unknown_builder_is_named_with_those_that_are_near(store: Store) -> None:
+def test_an_unknown_builder_is_named_with_those_that_are_near(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for builder in ("schema-1.0", "schema-2.0", *(f"other{i}" for i in range(7))):
         store.put(record(builder=builder))
     with pytest.raises(NotFound) as caught:
         compare_builders(store._engine, "schema-1.0", "schema-2")
     assert str(caught.value) == (
-        "no version was made by 'schema-2'; there are 'schema-2.0', 'schema-1.0' and 7 more; "
+        "no version was made by 'schema-2'; there are 'schema-2.0', 'schema-1.0' and others; "
         "'pithstore builders' lists the builders"
     )
-    with pytest.raises(NotFound, match=r"'zzz'; there are 'other0', 'other1', .* and 4 more"):
+    with pytest.raises(NotFound, match=r"'zzz'; there are 'other0', 'other1', .* and others"):
         compare_builders(store._engine, "zzz", "schema-2.0")
     with pytest.raises(NotFound, match=r"by 'schema-1.0' \(observed by 2001-01-01T00:00:00Z\); there are no"):
         compare_builders(store._engine, "schema-1.0", "schema-2.0", Horizon(datetime(2001, 1, 1, tzinfo=UTC)))
+    monkeypatch.setattr(comparing, "_MOST_OTHERS", 3)
+    with pytest.raises(NotFound, match=r"'zzz'; there are 'other0', 'other1', 'schema-1.0', 'schema-2.0'; "):
+        compare_builders(store._engine, "zzz", "schema-2.0")
     with pytest.raises(UsageError, match="given twice"):
         compare_builders(store._engine, "other1", "other1")
 
@@ -346,6 +351,17 @@ def test_a_damaged_manifest_is_named_and_never_counted(
     with pytest.raises(Damaged, match=rf"k:1 version {which + 1}: the manifest of snapshot {snapshot}"):
         compare_builders(engine, A, B)
     assert [each.versions for each in builders(engine)] == [3, 3]  # these read no manifest
+
+
+@pytest.mark.parametrize("at", range(0, 90, 7))
+def test_a_damaged_manifest_that_nothing_else_would_read_is_found(
+    pair: tuple[Engine, Version, Version], at: int
+) -> None:
+    engine, *_ = pair
+    snapshot = Store(engine).version("k:0@2").snapshot  # the same as k:0@1 but for the builder's name
+    put_entry(engine, MANIFESTS, (snapshot, flipped(entries_of(engine)[MANIFESTS][snapshot], at)))
+    with pytest.raises(Damaged, match=rf"k:0 version 2: the manifest of snapshot {snapshot}"):
+        compare_builders(engine, A, B)
 
 
 @pytest.mark.parametrize("at", range(0, 60, 7))

@@ -30,8 +30,8 @@ from pithstore.tables import TABLES, Cell, Row, TableName, Write, cells, columns
 from pithstore.testing.machine_store import BUILDERS, TIMES, Record
 from tests.pure.laws import definition
 from tests.pure.test_naughty_strings import STRINGS
+from tests.store.exports import STEPS, apply
 from tests.store.shelves import EngineName, new_engine, record
-from tests.store.test_archive import STEPS, apply
 
 NAMES: tuple[TableName, ...] = ("versions", "changes", "blobs")
 FILTERS = st.builds(

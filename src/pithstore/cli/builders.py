@@ -52,10 +52,8 @@ def command(before: str | None, after: str | None, markdown: bool, html: str | N
 
 
 def _list_builders() -> None:
-    from pithstore.builders import builders
-
     with options.open_reader() as store, _progress(store) as progress:
-        summaries = builders(store._engine, store.horizon, progress)
+        summaries = store.builders(progress)
     if options.wants_json():
         for summary in summaries:
             print_json(_summary_json(summary))
@@ -105,11 +103,8 @@ def _compare(before: str, after: str, markdown: bool, html: str | None) -> None:
 
 
 def _compared(before: str, after: str) -> BuilderComparison:
-    from pithstore.compare_builders import compare_builders
-
     with options.open_reader() as store, _progress(store) as progress:
-        profile = store.configuration.profile
-        return compare_builders(store._engine, before, after, store.horizon, profile, progress)
+        return store.compare_builders(before, after, progress)
 
 
 def _write_page(before: str, after: str, name: str) -> BuilderComparison:

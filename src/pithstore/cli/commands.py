@@ -26,7 +26,7 @@ COMMANDS = {
     "blame": "Show which version, builder and time set each value.",
     "who": "List the versions that hold a blob.",
     "builders": "List the builders, or show what one changed against another.",
-    "conflicts": "List what one builder made differently of the same source version.",
+    "conflicts": "List where one builder made two contents of one source version.",
     "declared": "Show what became of the digests that sections declare.",
     "reproduce": "Run a builder again and compare what it makes.",
     "verify": "Read everything again and compare it with its hashes.",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SHOWN = 8  # numbers of versions
 
 
-@click.command("conflicts", short_help="List what one builder made differently of the same source version.")
+@click.command("conflicts", short_help="List where one builder made two contents of one source version.")
 @options.shared_options
 @options.horizon_options
 @click.argument("source", required=False)

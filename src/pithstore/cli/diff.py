@@ -10,7 +10,7 @@ import click
 from pithstore.cli import options
 from pithstore.cli.diff_output import change_json, print_diff, print_lines, print_stat
 from pithstore.cli.output import print_json
-from pithstore.errors import EXIT_DIFFERS, EXIT_DONE, NotFound, UsageError
+from pithstore.errors import EXIT_DIFFERS, EXIT_DONE, UsageError
 
 if TYPE_CHECKING:
     from pithstore.comparison import Diff, Status
@@ -59,7 +59,7 @@ def command(
         raise UsageError("--check-only reads no list; leave out --key")
     with options.open_reader() as store:
         if check_only:
-            return _print_statuses(_chosen(store.compare(before, after), sections), as_json=wanted == "json")
+            return _print_statuses(store.compare(before, after, sections), as_json=wanted == "json")
         diff = store.diff(before, after, sections, map(read_list_key, keys))
     if stat:
         print_stat(diff, as_json=wanted == "json")
@@ -80,22 +80,15 @@ def _wanted(form: str | None, stat: bool, check_only: bool) -> str:
     return form or ("json" if options.wants_json() else "text")
 
 
-def _chosen(statuses: Mapping[str, Status], sections: tuple[str, ...]) -> Mapping[str, Status]:
-    unknown = [name for name in sections if name not in statuses]
-    if unknown:
-        raise NotFound(f"neither version has a section {unknown[0]!r}; their sections are {', '.join(statuses)}")
-    return {name: status for name, status in statuses.items() if not sections or name in sections}
-
-
 def _print_statuses(statuses: Mapping[str, Status], *, as_json: bool) -> int:
     from pithstore.diff_text import status_line
 
-    differing = {name: status for name, status in statuses.items() if status != "same"}
+    differing = [name for name, status in statuses.items() if status != "same"]
     if as_json:
         for name, status in statuses.items():
             print_json({"section": name, "status": status})
     else:
-        print_lines(status_line(name, status) for name, status in differing.items())
+        print_lines(status_line(name, statuses[name]) for name in differing)
     return EXIT_DIFFERS if differing else EXIT_DONE
 
 
