@@ -13,14 +13,13 @@ from typing import TypeAlias
 from pithstore import versions
 from pithstore.codec import Reader, write_bytes
 from pithstore.digest import DIGEST_BYTES
-from pithstore.engine import Engine, Item, View
+from pithstore.engine import Engine, Item
 from pithstore.errors import Damaged
 from pithstore.horizon import Horizon
 from pithstore.keys import VERSIONS
 from pithstore.seal import unseal
 from pithstore.survey import index_pages, source_names, version_items
 from pithstore.times import to_microseconds
-from pithstore.totals import read_slots
 
 _RECORDED = DIGEST_BYTES + 8
 BUILDER = _RECORDED + 8
@@ -42,11 +41,6 @@ def payload_pages(
         yield [(source, _payloads(engine, source, items, holds)) for source, items in page]
         if progress is not None:
             progress(len(page))
-
-
-def count_sources(view: View) -> int:
-    """How many sources the totals have: what the walk comes to, if nobody writes meanwhile."""
-    return sum(slot.sources for slot in read_slots(view))
 
 
 def _payloads(

@@ -22,6 +22,7 @@ from pithstore.times import read_time
 if TYPE_CHECKING:  # what a diff or a log needs is imported when one is asked for
     import pyarrow as pa
 
+    from pithstore.archive import ArchiveTrailer
     from pithstore.blame import Blame
     from pithstore.builder_comparison import BuilderComparison, BuilderSummary
     from pithstore.comparison import Diff, Status
@@ -34,7 +35,9 @@ if TYPE_CHECKING:  # what a diff or a log needs is imported when one is asked fo
     from pithstore.matrix import Matrix
     from pithstore.profile import Verdict
     from pithstore.recorded_check import RecordedCheck
+    from pithstore.report import Stat
     from pithstore.reproduction import Build, Reproduction
+    from pithstore.tables import Row, TableName
     from pithstore.who import Holder
 
 _PAGE = 256
@@ -87,6 +90,12 @@ class Reader:
     def blob(self, digest: Digest) -> bytes:
         """The bytes with that SHA-256: the canonical form of a section."""
         return self._engine.view(partial(records.read_blob, digest=digest))
+
+    def stat(self) -> Stat:
+        """How much the store holds, within any horizon and beyond."""
+        from pithstore.stat import stat
+
+        return stat(self._engine)
 
     def history(self, source: Ref | Source | str) -> Iterator[Version]:
         """The versions of a source, oldest first; NotFound for a source that has none."""
@@ -211,6 +220,43 @@ class Reader:
 
         profile = self.configuration.profile
         return compare_builders(self._engine, before, after, self.horizon, profile, progress)
+
+    def export_archive(
+        self,
+        write: Callable[[bytes], object],
+        *,
+        sources: Collection[Source] = (),
+        builder: str | None = None,
+        walked: Callable[[int], None] = lambda _: None,
+    ) -> ArchiveTrailer:
+        """What the archive adds up to whose pieces were given to `write`: every version with its record, verified.
+
+        `sources` and `builder` leave the others out; `walked` is told how many versions more have been looked at.
+        """
+        from pithstore.export_archive import export_archive
+        from pithstore.export_filter import ExportFilter
+
+        only = ExportFilter(self.horizon, tuple(sources), builder)
+        return export_archive(self._engine, write, only, walked)
+
+    def table_rows(
+        self,
+        table: TableName,
+        *,
+        sources: Collection[Source] = (),
+        builder: str | None = None,
+        sections: Collection[str] = (),
+        walked: Callable[[int], None] = lambda _: None,
+    ) -> Iterator[Row]:
+        """The rows of a table, versions, changes or blobs, by source, number and section.
+
+        What the others mean is said at `export_archive`; `sections` are the only ones that have rows.
+        """
+        from pithstore.export_filter import ExportFilter
+        from pithstore.export_rows import table_rows
+
+        only = ExportFilter(self.horizon, tuple(sources), builder, tuple(sections))
+        return table_rows(self._engine, table, only, walked)
 
     def versions_table(self) -> pa.Table:
         """A row for each version, as an Arrow table; UsageError where pyarrow is not installed."""

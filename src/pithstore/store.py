@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # what a put, a diff or a verify needs is imported when one i
     from pithstore.profile import Profile
     from pithstore.record import Prepared
     from pithstore.recorded_check import RecordedCheck
-    from pithstore.report import Stat, VerifyReport
+    from pithstore.report import VerifyReport
     from pithstore.reproduction import Reproduction
     from pithstore.results import PutResult, PutSummary
     from pithstore.tail import TailEnd
@@ -210,9 +210,3 @@ class Store(Reader):
         from pithstore.declared_report import rebuild_ledger
 
         rebuild_ledger(self._engine, self.configuration.profile, progress)
-
-    def stat(self) -> Stat:
-        """How much the store holds."""
-        from pithstore.stat import stat
-
-        return stat(self._engine)

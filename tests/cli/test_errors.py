@@ -36,7 +36,7 @@ from tests.cli.conftest import SEED, Pithstore, check_refusal
         (2, ("get", "k:i#a/~2"), ("~0", "~1")),
         (2, ("ls", "arxiv:2606.09475#paper"), ("#",)),
         (2, ("cat", "12ab"), ("64 hexadecimal digits",)),
-        (2, ("diff", "arxiv:2606.09475#paper", "arxiv:2606.09475"), ("whole versions",)),
+        (2, ("diff", "arxiv:2606.09475#paper", "arxiv:2606.09475"), ("whole version",)),
         (2, ("init",), ("already",)),
         (2, ("--store", "new", "init", "--record-bytes", "0"), ("record_bytes", "at least 1")),
         (2, ("--store", "new", "init", "--record-bytes", "-1"), ("record_bytes", "at least 1")),

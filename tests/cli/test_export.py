@@ -30,6 +30,7 @@ from tests.cli.conftest import (
 )
 from tests.cli.records import record
 from tests.cli.test_shapes import break_a_blob, check_shape, shapes
+from tests.cli.test_startup import imported
 from tests.pure.test_naughty_strings import STRINGS
 
 COPY = ("--store", "copy")
@@ -336,3 +337,10 @@ def restored_records() -> int:
         return len(engine.view(lambda view: view.scan(TAIL, limit=1)))
     finally:
         engine.close()
+
+
+@pytest.mark.usefixtures("full")
+def test_only_what_needs_pyarrow_or_zstandard_imports_it(store: Path) -> None:
+    assert not imported("export", "--help") & {"lmdb", "attrs", "pyarrow", "zstandard", "pithstore.store"}
+    assert not imported("--store", store, "export", "--archive", "a") & {"pyarrow", "zstandard", "csv"}
+    assert not imported("--store", store, "export", "--format", "csv", "--table", "blobs", "-o", "b") & {"pyarrow"}

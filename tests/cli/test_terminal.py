@@ -180,7 +180,8 @@ def test_every_command_and_option_says_what_it_is(pithstore: Pithstore) -> None:
         assert (command.help or "").partition(".")[0]
     shown = pithstore("--help")
     assert shown.code == 0
-    listed = dict(re.findall(r"^  (\w+) +(\S.*)$", shown.text.partition("Commands:")[2], re.MULTILINE))
+    commands = shown.text.partition("Commands:")[2].partition("A reference is")[0]
+    listed = dict(re.findall(r"^  (\w+) +(\S.*)$", commands, re.MULTILINE))
     assert {name: listed[name] for name in COMMANDS} == COMMANDS
 
 

@@ -6,7 +6,6 @@ import io
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 from unittest.mock import patch as patched
 
 import attrs
@@ -23,7 +22,6 @@ from pithstore.results import PutSummary
 from pithstore.store import Store
 from pithstore.testing.machine_store import ARRIVALS, Clock, Record
 
-T = TypeVar("T")
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
 STEPS = st.lists(

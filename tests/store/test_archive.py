@@ -7,7 +7,6 @@ import itertools
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 from unittest.mock import patch as patched
 
 import attrs
@@ -32,10 +31,8 @@ from pithstore.survey import histories
 from pithstore.testing.machine import Rerunning
 from pithstore.testing.machine_store import BUILDERS, TIMES, Record
 from pithstore.testing.machine_store import SOURCES as MANY_SOURCES
-from tests.store.shelves import EngineName, delete_entry, new_engine, put_entry, record
-
-T = TypeVar("T")
 from tests.store.exports import FIRST, STEPS, apply, archive_at, counts, exported, logged, restored
+from tests.store.shelves import EngineName, delete_entry, new_engine, put_entry, record
 
 EXAMPLES = {"memory": 25, "lmdb": 10}
 

@@ -33,10 +33,10 @@ from pithstore.store import Store
 from pithstore.store import open as open_store
 from tests.pure.laws import definition
 from tests.pure.test_archive import forged
+from tests.store.exports import FIRST, archive_at, exported, logged, restored
 from tests.store.shelves import EngineName, entries_of, new_engine, record
 
 T = TypeVar("T")
-from tests.store.exports import FIRST, archive_at, exported, logged, restored
 
 
 @pytest.fixture

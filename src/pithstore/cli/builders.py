@@ -66,9 +66,7 @@ def _list_builders() -> None:
 
 @contextmanager
 def _progress(store: Reader) -> Iterator[Progress]:
-    from pithstore.builder_walk import count_sources
-
-    with progress_bar("sources", store._engine.view(count_sources)) as advance:
+    with progress_bar("sources", store.stat().sources) as advance:
         yield advance
 
 

@@ -15,10 +15,7 @@ from pithstore.cli.output import print_json, print_line, progress_bar
 from pithstore.errors import UsageError
 
 if TYPE_CHECKING:
-    from pithstore.engine import Engine
-    from pithstore.export_filter import ExportFilter
     from pithstore.model import Source
-    from pithstore.reader import Reader
     from pithstore.tables import Row, TableName, Write
 
 _STDOUT = "-"
@@ -80,11 +77,17 @@ def _export(
     builder: str | None,
     sections: tuple[str, ...],
 ) -> None:
-    from pithstore.export_filter import ExportFilter
-
-    with options.open_reader() as reader, _opened(name, form) as write:
-        only = ExportFilter(reader.horizon, tuple(map(_source, sources)), builder, sections)
-        rows = _write_all(reader, form, table, only, write)
+    named = [_source(text) for text in sources]
+    with (
+        options.open_reader() as reader,
+        _opened(name, form) as write,
+        progress_bar("export", reader.stat().versions) as walked,
+    ):
+        if table is None:
+            rows = reader.export_archive(write, sources=named, builder=builder, walked=walked).versions
+        else:
+            found = reader.table_rows(table, sources=named, builder=builder, sections=sections, walked=walked)
+            rows = _table_writer(form)(table, found, write)
     if name != _STDOUT:
         _print_summary(name, form, table, rows)
 
@@ -110,24 +113,6 @@ def _opened(name: str, form: str) -> Iterator[Write]:
     if form not in _FOR_EYES and sys.stdout.isatty():
         raise UsageError(f"{form} is not for a terminal; name a file")
     yield sys.stdout.buffer.write
-
-
-def _write_all(reader: Reader, form: str, table: TableName | None, only: ExportFilter, write: Write) -> int:
-    engine = reader._engine
-    with progress_bar("export", _versions(engine)) as walked:
-        if table is None:
-            from pithstore.export_archive import export_archive
-
-            return export_archive(engine, write, only, walked).versions
-        from pithstore.export_rows import table_rows
-
-        return _table_writer(form)(table, table_rows(engine, table, only, walked), write)
-
-
-def _versions(engine: Engine) -> int:
-    from pithstore.stat import stat
-
-    return stat(engine).versions
 
 
 def _table_writer(form: str) -> Callable[[TableName, Iterable[Row], Write], int]:
