@@ -22,6 +22,7 @@ from pithstore.codec import (
     decode_line_head,
     decode_manifest,
     decode_place,
+    decode_section_digests,
     decode_source,
     decode_version,
     encode_head,
@@ -147,6 +148,20 @@ def outcome(decode: Callable[[bytes], object], data: bytes) -> object:
 def test_a_damaged_version(data: bytes) -> None:
     with pytest.raises(Damaged):
         decode_version(SOURCE, 1, data)
+
+
+@given(st.lists(st.tuples(texts(), DIGESTS, NUMBERS), unique_by=lambda section: section[0]))
+def test_the_digests_of_a_manifest_are_those_of_its_sections(sections: list[tuple[str, Digest, int]]) -> None:
+    manifest = Manifest(tuple(SectionEntry(*section) for section in sections))
+    found = decode_section_digests(encode_manifest(manifest))
+    assert list(found.items()) == [(section.name, section.digest) for section in manifest.sections]
+
+
+def test_a_manifest_whose_name_is_no_text_is_damaged() -> None:
+    written = encode_manifest(Manifest((SectionEntry("ab", Digest(bytes(32)), 3),)))
+    for decode in (decode_manifest, decode_section_digests):
+        with pytest.raises(Damaged, match="not UTF-8"):
+            decode(written.replace(b"ab", b"\xff\xfe"))
 
 
 @given(NUMBERS)

@@ -18,13 +18,16 @@ from pithstore.keys import (
     TIME,
     VERSION,
     head_key,
+    ledger_key,
     line_key,
     lines_prefix,
+    outcomes_key,
     read_time_key,
     slot_key,
     source_key,
     source_slot,
     split_key,
+    standing_key,
     tail_key,
     time_key,
     times_prefix,
@@ -152,5 +155,8 @@ def test_keys_as_the_format_defines_them() -> None:
     assert time_key(Line(Source("k", "1"), "b"), epoch, 3) == (
         b"k\x00\x011\x00\x01\x03b\x00\x01\x80\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x03"
     )
+    assert outcomes_key(Source("k", "1"), 258) == b"k\x00\x011\x00\x01\x04\x00\x00\x01\x02"
+    assert standing_key(Source("k", "1")) == b"k\x00\x011\x00\x01\x05"
+    assert [ledger_key(slot)[0] for slot in range(SLOTS)] == list(range(64, 128))
     assert tail_key(1, 2) == b"\x00\x00\x00\x01\x00\x00\x00\x02"
     assert SPACES == ("meta", "tail", "blobs", "manifests", "versions", "sources", "totals", "files", "checks")

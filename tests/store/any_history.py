@@ -42,8 +42,9 @@ VALUES: Mapping[str, tuple[Json, ...]] = {
 Put: TypeAlias = tuple[Record, datetime | None, timedelta]
 """A record, when it was observed, and how much later than the last one it is put."""
 
+_STATES = {name: st.sampled_from(values) for name, values in VALUES.items()}
 _SECTIONS: st.SearchStrategy[Record] = st.fixed_dictionaries(
-    {}, optional={name: st.sampled_from(values) for name, values in VALUES.items()}
+    {"claims": _STATES["claims"]}, optional={"x": _STATES["x"], "z": _STATES["z"]}
 )
 _SOURCE_VERSIONS: st.SearchStrategy[Record] = st.sampled_from(({}, {"version": 1}, {"version": 1.0}))
 
@@ -53,7 +54,9 @@ def _record(source: Source, builder: str, version: Record, sections: Record) -> 
     return {**sections, "source": said, "builder_version": builder}
 
 
-RECORDS = st.builds(_record, st.sampled_from(SOURCES), st.sampled_from(BUILDERS), _SOURCE_VERSIONS, _SECTIONS)
+RECORDS = st.builds(
+    _record, st.sampled_from((SOURCES[0], *SOURCES)), st.sampled_from(BUILDERS), _SOURCE_VERSIONS, _SECTIONS
+)
 MOMENTS: st.SearchStrategy[datetime] = st.integers(-2, 3).map(lambda hours: FIRST + hours * HOUR)
 HISTORIES: st.SearchStrategy[list[Put]] = st.lists(
     st.tuples(RECORDS, st.none() | MOMENTS, st.sampled_from((timedelta(0), HOUR / 2, HOUR))),
