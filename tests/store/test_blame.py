@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from pithstore.errors import Damaged, NotFound, UsageError
 from pithstore.ingest import Arrival
-from pithstore.keys import BLOBS, MANIFESTS
+from pithstore.keys import BLOBS, MANIFESTS, TAIL
 from pithstore.model import Source
 from pithstore.pointer import Json, write_pointer
 from pithstore.reader import Reader
@@ -25,8 +26,9 @@ from pithstore.store import Store
 from pithstore.testing.machine_store import definition
 from pithstore.testing.strategies import json_values
 from tests.store.any_history import FIRST, HISTORIES, HOUR, Put, fill
+from tests.store.counting import Counting
 from tests.store.plain import leaves, told
-from tests.store.shelves import Record, delete_entry, new_store, put_entry, record
+from tests.store.shelves import Record, delete_entry, new_engine, new_store, put_entry, record
 
 K1 = Source("k", "1")
 Blames: TypeAlias = dict[str, int]
@@ -347,6 +349,16 @@ def test_no_more_is_read_than_is_asked_for(store: Store) -> None:
         "/x/young": 199,
         "/y": 1,
     }
+
+
+def test_a_section_is_read_where_its_digest_is_another(tmp_path: Path) -> None:
+    engine = Counting(new_engine("memory", tmp_path))
+    with Store(engine) as store:
+        put_all(store, *(record(x={"young": n // 100, "old": 0}, y=0, serial=n) for n in range(600)))
+        for ref, read in [("k:1#y", 1), ("k:1#x", 6), ("k:1#x/young", 2), ("k:1@100#x", 1), ("k:1#serial", 2)]:
+            engine.reset()
+            blames(store, ref)
+            assert engine.keys[BLOBS] == engine.keys[TAIL] == read, ref
 
 
 def test_a_damaged_section_of_the_version_itself_is_said(store: Store) -> None:
