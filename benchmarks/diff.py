@@ -22,7 +22,7 @@ import jsonpatch
 from deepdiff import DeepDiff
 
 from pithstore.canonical import canonical, decode
-from pithstore.diff import diff
+from pithstore.diff.values import diff
 from pithstore.pointer import Json
 from pithstore.profile import PITH
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pithstore.canonical import canonical
-    from pithstore.comparison import Diff, SectionDiff
-    from pithstore.diff import Change, as_patch, patch
+    from pithstore.diff.comparison import Diff, SectionDiff
+    from pithstore.diff.values import Change, as_patch, patch
     from pithstore.digest import Digest
     from pithstore.errors import (
         Ambiguous,
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
         StoreExists,
         UsageError,
     )
+    from pithstore.history.log import LogEntry, LogFilter
     from pithstore.limits import Limits
-    from pithstore.log import LogEntry, LogFilter
     from pithstore.model import Manifest, Source, Version
     from pithstore.profile import Profile, check_declared
     from pithstore.reader import Reader
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "canonical": ("canonical",),
-    "comparison": ("Diff", "SectionDiff"),
-    "diff": ("Change", "as_patch", "patch"),
+    "diff.comparison": ("Diff", "SectionDiff"),
+    "diff.values": ("Change", "as_patch", "patch"),
     "digest": ("Digest",),
     "errors": (
         "Ambiguous",
@@ -62,7 +62,7 @@ _HOMES = {
         "UsageError",
     ),
     "limits": ("Limits",),
-    "log": ("LogEntry", "LogFilter"),
+    "history.log": ("LogEntry", "LogFilter"),
     "model": ("Manifest", "Source", "Version"),
     "results": ("PutResult", "PutSummary"),
     "profile": ("Profile", "check_declared"),

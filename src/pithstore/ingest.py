@@ -12,10 +12,11 @@ from datetime import datetime
 
 import attrs
 
-from pithstore import blobs, declared, manifests, meta, sources, versions
+from pithstore import blobs, manifests, meta, sources, versions
 from pithstore.codec import Head, LineHead
 from pithstore.counts import Totals
-from pithstore.declared import Declaring
+from pithstore.declared import entries as declared
+from pithstore.declared.entries import Declaring
 from pithstore.digest import Digest
 from pithstore.engine import Update
 from pithstore.errors import StorageFailed, StoreExists

@@ -70,7 +70,7 @@ class Version:
 
     def _repr_html_(self) -> str:
         """The version as a table, for a notebook; all text is escaped."""
-        from pithstore.markup import html_table  # most versions are never shown
+        from pithstore.rendering.markup import html_table  # most versions are never shown
 
         names = (field.name for field in attrs.fields(type(self)))
         return html_table(("version", str(self.source)), ((name, str(getattr(self, name))) for name in names))

@@ -7,9 +7,9 @@ from typing import Literal, TypeAlias
 import attrs
 
 from pithstore.canonical import canonical
+from pithstore.diff.list_keys import ListKey, ListKeys
 from pithstore.digest import Digest
 from pithstore.errors import NotFound, UsageError
-from pithstore.list_keys import ListKey, ListKeys
 from pithstore.model import Line, Scalar, Source
 from pithstore.pointer import Json, follow, read_pointer
 from pithstore.refusal import Reason, refuse_value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pithstore.errors import UsageError
-from pithstore.legible import CONCEALING
+from pithstore.rendering.legible import CONCEALING
 
 # `%`, `@`, `#`; controls; white space (Unicode White_Space); what conceals: a reference can be shown as it is.
 _SPECIAL = f"%@#\x00-\x20{CONCEALING}\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"

@@ -22,23 +22,23 @@ from pithstore.times import read_time
 if TYPE_CHECKING:  # what a diff or a log needs is imported when one is asked for
     import pyarrow as pa
 
-    from pithstore.archive import ArchiveTrailer
-    from pithstore.blame import Blame
-    from pithstore.builder_comparison import BuilderComparison, BuilderSummary
-    from pithstore.comparison import Diff, Status
+    from pithstore.builders.comparison import BuilderComparison, BuilderSummary
     from pithstore.configuration import Configuration
-    from pithstore.conflicts import Conflict
-    from pithstore.declarations import Drift
-    from pithstore.declared_report import DeclaredReport, Finding
-    from pithstore.list_keys import ListKey
-    from pithstore.log import LogEntry, LogFilter
-    from pithstore.matrix import Matrix
+    from pithstore.declared.declarations import Drift
+    from pithstore.declared.report import DeclaredReport, Finding
+    from pithstore.diff.comparison import Diff, Status
+    from pithstore.diff.list_keys import ListKey
+    from pithstore.export.archive import ArchiveTrailer
+    from pithstore.export.tables import Row, TableName
+    from pithstore.history.blame import Blame
+    from pithstore.history.conflicts import Conflict
+    from pithstore.history.log import LogEntry, LogFilter
+    from pithstore.history.matrix import Matrix
+    from pithstore.history.who import Holder
     from pithstore.profile import Verdict
-    from pithstore.recorded_check import RecordedCheck
     from pithstore.report import Stat
-    from pithstore.reproduction import Build, Reproduction
-    from pithstore.tables import Row, TableName
-    from pithstore.who import Holder
+    from pithstore.reproduction.recorded_check import RecordedCheck
+    from pithstore.reproduction.verdict import Build, Reproduction
 
 _PAGE = 256
 
@@ -110,7 +110,7 @@ class Reader:
 
         Changed means: since the version before it by number within the horizon.  `only` leaves entries out.
         """
-        from pithstore.log import log
+        from pithstore.history.log import log
 
         return log(self._engine, self._known(source), self.horizon, only)
 
@@ -149,8 +149,8 @@ class Reader:
         Iterated it gives the changes: RFC 6902 operations on the whole record.  Sections with equal digests are
         not read.  `keys` say how the elements of lists are known, beside and before those of the profile.
         """
-        from pithstore.compare import compare
-        from pithstore.list_keys import with_list_keys
+        from pithstore.diff.compare import compare
+        from pithstore.diff.list_keys import with_list_keys
 
         old, new = self._whole(before), self._whole(after)
         known = with_list_keys(self.configuration.profile.list_keys, keys)
@@ -168,7 +168,7 @@ class Reader:
 
         `sections` asks for these alone.
         """
-        from pithstore.compare import compare_digests
+        from pithstore.diff.compare import compare_digests
 
         old, new = self._whole(before), self._whole(after)
         return self._engine.view(
@@ -182,13 +182,13 @@ class Reader:
 
     def matrix(self, source: Ref | Source | str) -> Matrix:
         """The sections of a source against its versions: what became of each in each."""
-        from pithstore.matrix import matrix
+        from pithstore.history.matrix import matrix
 
         return matrix(self._engine, self._known(source), self.horizon)
 
     def blame(self, ref: Ref | Source | Version | str) -> list[Blame]:
         """Who set each value of a version, or with `#` those at and below the pointer, through moves in lists."""
-        from pithstore.blame import blame
+        from pithstore.history.blame import blame
 
         wanted = to_ref(ref)
         keys = self.configuration.profile.list_keys
@@ -196,7 +196,7 @@ class Reader:
 
     def who(self, digest: Digest) -> Iterator[Holder]:
         """Every version with a section of that digest; the index and all manifests are looked through."""
-        from pithstore.who import who
+        from pithstore.history.who import who
 
         return who(self._engine, digest, self.horizon)
 
@@ -205,7 +205,7 @@ class Reader:
 
         `progress` is told how many sources more have been looked at.
         """
-        from pithstore.builders import builders
+        from pithstore.builders.listing import builders
 
         return builders(self._engine, self.horizon, progress)
 
@@ -216,7 +216,7 @@ class Reader:
 
         Told from digests; sections are read in a bounded sample.  NotFound where one of them made nothing.
         """
-        from pithstore.compare_builders import compare_builders
+        from pithstore.builders.compare import compare_builders
 
         profile = self.configuration.profile
         return compare_builders(self._engine, before, after, self.horizon, profile, progress)
@@ -233,8 +233,8 @@ class Reader:
 
         `sources` and `builder` leave the others out; `walked` is told how many versions more have been looked at.
         """
-        from pithstore.export_archive import export_archive
-        from pithstore.export_filter import ExportFilter
+        from pithstore.export.filter import ExportFilter
+        from pithstore.export.write_archive import export_archive
 
         only = ExportFilter(self.horizon, tuple(sources), builder)
         return export_archive(self._engine, write, only, walked)
@@ -252,15 +252,15 @@ class Reader:
 
         What the others mean is said at `export_archive`; `sections` are the only ones that have rows.
         """
-        from pithstore.export_filter import ExportFilter
-        from pithstore.export_rows import table_rows
+        from pithstore.export.filter import ExportFilter
+        from pithstore.export.rows import table_rows
 
         only = ExportFilter(self.horizon, tuple(sources), builder, tuple(sections))
         return table_rows(self._engine, table, only, walked)
 
     def versions_table(self) -> pa.Table:
         """A row for each version, as an Arrow table; UsageError where pyarrow is not installed."""
-        from pithstore.arrow_tables import versions_table
+        from pithstore.export.arrow_tables import versions_table
 
         return versions_table(self._engine, self.horizon)
 
@@ -278,7 +278,7 @@ class Reader:
         `build` takes the source as {"kind", "id", "version"} and gives a record.  `ignore` are JSON Pointers to
         leave out, `twice` runs it two times, `jobs` is how many threads call it; None calls it in this thread.
         """
-        from pithstore.reproduce import reproduce
+        from pithstore.reproduction.reproduce import reproduce
 
         return reproduce(
             self._engine,
@@ -293,19 +293,19 @@ class Reader:
 
     def recorded_checks(self, source: Ref | Source | str | None = None) -> Iterator[RecordedCheck]:
         """The results of `reproduce` that were kept: of one source, oldest first, or of all, source by source."""
-        from pithstore.reproduce import recorded_checks
+        from pithstore.reproduction.reproduce import recorded_checks
 
         return recorded_checks(self._engine, None if source is None else self._known(source))
 
     def builder_of(self, check: RecordedCheck) -> str | None:
         """The builder that a recorded check names by its digest; None where the source has no version by it."""
-        from pithstore.reproduce import builder_named
+        from pithstore.reproduction.reproduce import builder_named
 
         return builder_named(self._engine, check)
 
     def declared(self) -> DeclaredReport:
         """How often each outcome of declared digests was met, by section, from the ledger that puts keep."""
-        from pithstore.declared_report import declared_report
+        from pithstore.declared.report import declared_report
 
         return declared_report(self._engine, self.horizon)
 
@@ -317,14 +317,14 @@ class Reader:
         outcome: Verdict | Drift | None = None,
     ) -> Iterator[Finding]:
         """What became of each declared digest: everywhere, of one source, of one section, with one outcome."""
-        from pithstore.declared_report import Wanted, findings
+        from pithstore.declared.report import Wanted, findings
 
         only = None if source is None else self._known(source)
         return findings(self._engine, Wanted(only, section, outcome), self.horizon)
 
     def conflicts(self, source: Ref | Source | str | None = None) -> Iterator[Conflict]:
         """Where one builder made different contents of one source version: everywhere, or of one source."""
-        from pithstore.conflicts import conflicts
+        from pithstore.history.conflicts import conflicts
 
         return conflicts(self._engine, self.horizon, None if source is None else self._known(source))
 

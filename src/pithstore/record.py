@@ -6,7 +6,7 @@ import attrs
 
 from pithstore.canonical import canonical, canonical_sections, decode, join
 from pithstore.check_value import check_value
-from pithstore.declarations import Declaration, declarations
+from pithstore.declared.declarations import Declaration, declarations
 from pithstore.digest import Digest
 from pithstore.errors import NotFound
 from pithstore.limits import DEFAULT_LIMITS, Limits

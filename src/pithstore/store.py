@@ -25,9 +25,9 @@ if TYPE_CHECKING:  # what a put, a diff or a verify needs is imported when one i
     from pithstore.limits import Limits
     from pithstore.profile import Profile
     from pithstore.record import Prepared
-    from pithstore.recorded_check import RecordedCheck
     from pithstore.report import VerifyReport
-    from pithstore.reproduction import Reproduction
+    from pithstore.reproduction.recorded_check import RecordedCheck
+    from pithstore.reproduction.verdict import Reproduction
     from pithstore.results import PutResult, PutSummary
     from pithstore.tail import TailEnd
 
@@ -198,7 +198,7 @@ class Store(Reader):
 
     def record_check(self, reproduction: Reproduction) -> RecordedCheck:
         """What was kept of a result of `reproduce`, digests and pointers and no values; it is durable."""
-        from pithstore.reproduce import record_check
+        from pithstore.reproduction.reproduce import record_check
 
         return record_check(self._engine, reproduction, datetime.now(UTC))
 
@@ -207,6 +207,6 @@ class Store(Reader):
 
         `progress` is told how many versions more are done.
         """
-        from pithstore.declared_report import rebuild_ledger
+        from pithstore.declared.report import rebuild_ledger
 
         rebuild_ledger(self._engine, self.configuration.profile, progress)

@@ -18,12 +18,12 @@ from pithstore import blobs
 from pithstore.codec import Place
 from pithstore.configuration import Configuration
 from pithstore.counts import Totals
-from pithstore.declared import read_ledgers
+from pithstore.declared.entries import read_ledgers
+from pithstore.declared.ledger import Ledger, Tally
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Item, View
 from pithstore.errors import Damaged
 from pithstore.keys import BLOBS, CHECKS, FILES, MANIFESTS, META, SLOTS, TAIL
-from pithstore.ledger import Ledger, Tally
 from pithstore.manifests import read_manifest
 from pithstore.meta import writers
 from pithstore.report import Problem, VerifyReport

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from pithstore.declarations import declarations, declaring_sections, outcomes
-from pithstore.declared import Declarations
+from pithstore.declared.declarations import declarations, declaring_sections, outcomes
+from pithstore.declared.entries import Declarations
+from pithstore.declared.ledger import Tally, add, encode_declarations, encode_outcomes, tally
 from pithstore.engine import Item
 from pithstore.errors import Damaged
 from pithstore.keys import OUTCOMES, SLOTS, STANDING, VERSIONS, outcomes_key, source_slot, split_key, standing_key
-from pithstore.ledger import Tally, add, encode_declarations, encode_outcomes, tally
 from pithstore.model import Manifest, Source, Version
 from pithstore.profile import Profile
 from pithstore.report import Problem

@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonpatch
 import pytest
 
-from pithstore.merge_patch import apply_merge_patch
+from pithstore.diff.merge_patch import apply_merge_patch
 from tests.cli.conftest import ARXIV, HISTORY, ROR, SEED, Done, Pithstore, check_refusal, on_a_terminal
 from tests.cli.test_shapes import break_a_blob, check_shape, shapes
 from tests.cli.test_terminal import DANGEROUS, NASTY

@@ -185,7 +185,7 @@ def test_json_has_the_names_and_types_of_the_reference(pithstore: Pithstore, pla
 def test_every_verdict_and_reason_is_in_the_reference() -> None:
     from typing import get_args
 
-    from pithstore.reproduction import FailureReason, Outcome
+    from pithstore.reproduction.verdict import FailureReason, Outcome
 
     for header, words in (("verdict", get_args(Outcome)), ("failure", get_args(FailureReason))):
         table = section("reproduce").partition(f"| {header} | meaning |")[2].split("\n\n")[0]

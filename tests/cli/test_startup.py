@@ -37,7 +37,8 @@ def test_help_imports_no_engine_and_no_values() -> None:
             "pithstore.cli.output",
             "pithstore.cli.say",
             "pithstore.errors",
-            "pithstore.legible",
+            "pithstore.rendering",
+            "pithstore.rendering.legible",
         }
 
 
@@ -51,7 +52,7 @@ def test_get_imports_only_what_reading_needs(pithstore: Pithstore, store: Path) 
     names = imported("--store", store, "get", ARXIV)
     assert "lmdb" in names
     assert not names & {"cattrs", "zstandard", "decimal", "pathlib", "difflib", "tempfile", "subprocess"}
-    unneeded = ("ingest", "verify", "diff", "parse", "profile", "limits", "selectors", "totals", "wire")
+    unneeded = ("ingest", "verify", "parse", "profile", "limits", "select", "selectors", "totals", "wire", "diff")
     assert not names & {f"pithstore.{name}" for name in unneeded}
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pithstore.changes import Change
-from pithstore.comparison import Diff
-from pithstore.diff import diff
+from pithstore.diff.changes import Change
+from pithstore.diff.comparison import Diff
+from pithstore.diff.list_keys import NO_KEYS, ListKeys
+from pithstore.diff.section_diff import SectionDiff
+from pithstore.diff.values import diff
 from pithstore.digest import Digest
-from pithstore.list_keys import NO_KEYS, ListKeys
 from pithstore.model import Source, Version
 from pithstore.pointer import Json, write_pointer
-from pithstore.section_diff import SectionDiff
 from tests.pure.laws import definition
 
 SEEN = datetime(2026, 6, 10, tzinfo=UTC)

@@ -13,7 +13,9 @@ from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pithstore.archive import (
+from pithstore.digest import Digest
+from pithstore.errors import Damaged, FormatUnknown, InvalidRecord, PithstoreError, UsageError
+from pithstore.export.archive import (
     ArchivedVersion,
     ArchiveHeader,
     ArchiveReader,
@@ -24,8 +26,6 @@ from pithstore.archive import (
     encode_header,
     encode_version,
 )
-from pithstore.digest import Digest
-from pithstore.errors import Damaged, FormatUnknown, InvalidRecord, PithstoreError, UsageError
 from pithstore.keys import MAX_NUMBER, source_key
 from pithstore.model import Source, Version
 from pithstore.pointer import Json

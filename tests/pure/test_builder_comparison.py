@@ -12,29 +12,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pithstore import pair_tally, pointer_counts
-from pithstore.builder_comparison import BuilderComparison
-from pithstore.builder_html import comparison_page
-from pithstore.builder_markdown import comparison_markdown
-from pithstore.builder_text import comparison_lines
-from pithstore.builder_words import percent
-from pithstore.changes import Change, patch
-from pithstore.codec import decode_section_digests, encode_manifest, write_bytes
-from pithstore.diff import diff
-from pithstore.digest import Digest
-from pithstore.errors import Damaged
-from pithstore.model import Manifest, SectionEntry, Source
-from pithstore.pair_tally import PairTally, Sample
-from pithstore.pointer import Json, list_position, read_pointer
-from pithstore.pointer_counts import PointerTally, generalised, places
-from pithstore.references import Ref, read_ref
-from pithstore.section_comparison import (
+from pithstore.builders import pair_tally, pointer_counts
+from pithstore.builders.comparison import BuilderComparison
+from pithstore.builders.pair_tally import PairTally, Sample
+from pithstore.builders.pointer_counts import PointerTally, generalised, places
+from pithstore.builders.section_comparison import (
     MadeAlone,
     OperationCount,
     PairExample,
     PointerCount,
     SectionComparison,
 )
+from pithstore.codec import decode_section_digests, encode_manifest, write_bytes
+from pithstore.diff.changes import Change, patch
+from pithstore.diff.values import diff
+from pithstore.digest import Digest
+from pithstore.errors import Damaged
+from pithstore.model import Manifest, SectionEntry, Source
+from pithstore.pointer import Json, list_position, read_pointer
+from pithstore.references import Ref, read_ref
+from pithstore.rendering.builder_html import comparison_page
+from pithstore.rendering.builder_markdown import comparison_markdown
+from pithstore.rendering.builder_text import comparison_lines
+from pithstore.rendering.builder_words import percent
 from pithstore.selectors import ByNumber
 from tests.pure.value_pairs import pairs as value_pairs
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pithstore.comparison import section_statuses
+from pithstore.diff.comparison import section_statuses
 from pithstore.digest import Digest
 from pithstore.model import Manifest, SectionEntry
 from tests.pure.diffs import compared

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pithstore.declarations import (
+from pithstore.declared.declarations import (
     DRIFTS,
     VERDICTS,
     Declaration,
@@ -21,9 +21,7 @@ from pithstore.declarations import (
     declaring_sections,
     outcomes,
 )
-from pithstore.digest import Digest
-from pithstore.errors import Damaged
-from pithstore.ledger import (
+from pithstore.declared.ledger import (
     Tally,
     add,
     decode_declarations,
@@ -34,6 +32,8 @@ from pithstore.ledger import (
     encode_outcomes,
     tally,
 )
+from pithstore.digest import Digest
+from pithstore.errors import Damaged
 from pithstore.model import Manifest, SectionEntry
 from pithstore.parse import parse
 from pithstore.pointer import Json

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pithstore.diff import Change, as_patch, diff, origins, patch, read_patch
+from pithstore.diff.list_keys import NO_KEYS, ListKey, read_list_key, with_list_keys
+from pithstore.diff.values import Change, as_patch, diff, origins, patch, read_patch
 from pithstore.limits import MAX_NESTING
-from pithstore.list_keys import NO_KEYS, ListKey, read_list_key, with_list_keys
 from pithstore.pointer import Json, follow, read_pointer
 from pithstore.testing.strategies import json_values, scalars, texts
 from tests.pure.laws import complaint, definition, with_room

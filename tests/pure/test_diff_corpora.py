@@ -11,10 +11,10 @@ from pathlib import Path
 import jsonpatch
 import pytest
 
-from pithstore.changes import as_patch, patch
-from pithstore.diff import diff
+from pithstore.diff.changes import as_patch, patch
+from pithstore.diff.merge_patch import apply_merge_patch, as_merge_patch
+from pithstore.diff.values import diff
 from pithstore.errors import UsageError
-from pithstore.merge_patch import apply_merge_patch, as_merge_patch
 from pithstore.pointer import Json
 from pithstore.profile import PITH
 from tests.pure.laws import definition

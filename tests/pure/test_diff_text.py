@@ -12,19 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pithstore.changes import Change, patch
-from pithstore.comparison import Diff
-from pithstore.diff_html import diff_html
-from pithstore.diff_markdown import diff_markdown
-from pithstore.diff_stat import count_changes, stat_lines, summary
-from pithstore.diff_text import diff_lines
-from pithstore.legible import legible
+from pithstore.diff.changes import Change, patch
+from pithstore.diff.comparison import Diff
 from pithstore.model import Source
-from pithstore.outline import WIDTH, brief, outline, whole
 from pithstore.pointer import Json, follow, read_pointer, write_pointer
-from pithstore.styled import Line, Span, line, shortened
+from pithstore.rendering.diff_html import diff_html
+from pithstore.rendering.diff_markdown import diff_markdown
+from pithstore.rendering.diff_stat import count_changes, stat_lines, summary
+from pithstore.rendering.diff_text import diff_lines
+from pithstore.rendering.legible import legible
+from pithstore.rendering.outline import WIDTH, brief, outline, whole
+from pithstore.rendering.styled import Line, Span, line, shortened
+from pithstore.rendering.text_change import text_change
 from pithstore.testing.strategies import json_values
-from pithstore.text_change import text_change
 from tests.pure.archives import naughty_strings
 from tests.pure.diffs import FIRST, SECOND, Record, compared, version
 from tests.pure.laws import definition

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pithstore.legible import legible
-from pithstore.markup import (
+from pithstore.quoting import quote_name
+from pithstore.rendering.legible import legible
+from pithstore.rendering.markup import (
     code_span,
     csv_cell,
     escape_html,
@@ -22,7 +23,6 @@ from pithstore.markup import (
     html_table,
     markdown_table,
 )
-from pithstore.quoting import quote_name
 from tests.pure.archives import naughty_strings
 
 HOSTILE = [

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pithstore.likeness import most_alike
-from pithstore.list_edits import Add, Move, Remove, Step, list_edits
-from pithstore.matching import Content, Matching, match, match_keyed
+from pithstore.diff.likeness import most_alike
+from pithstore.diff.list_edits import Add, Move, Remove, Step, list_edits
+from pithstore.diff.matching import Content, Matching, match, match_keyed
 from pithstore.pointer import Json
 from pithstore.testing.strategies import json_values
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pithstore.diff.merge_patch import apply_merge_patch, as_merge_patch
 from pithstore.errors import UsageError
-from pithstore.merge_patch import apply_merge_patch, as_merge_patch
 from pithstore.pointer import Json
 from pithstore.testing.strategies import json_values
 from tests.pure.laws import complaint, definition

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pithstore.changes import Change, Operation, patch, read_patch
+from pithstore.diff.changes import Change, Operation, patch, read_patch
 from pithstore.errors import NotFound, UsageError
 from pithstore.pointer import Json
 from tests.pure.archives import files_in

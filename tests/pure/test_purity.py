@@ -10,10 +10,12 @@ import pytest
 
 PURE = (
     *("errors", "digest", "limits", "pointer", "refusal", "canonical", "check_value", "fault", "parse"),
-    *("quoting", "times", "model", "selectors", "references", "list_keys", "profile", "declarations", "record"),
-    *("legible", "markup", "styled", "words", "outline", "text_change", "section_diff", "comparison"),
-    *("diff_text", "diff_stat", "diff_markdown", "diff_html"),
-    *("likeness", "matching", "list_edits", "sameness", "changes", "diff", "merge_patch"),
+    *("quoting", "times", "model", "selectors", "references", "diff", "diff.list_keys", "profile"),
+    *("declared", "declared.declarations", "record", "diff.words", "diff.likeness", "diff.matching"),
+    *("diff.list_edits", "diff.sameness", "diff.changes", "diff.values", "diff.merge_patch", "diff.section_diff"),
+    *("rendering", "rendering.legible", "rendering.markup", "rendering.styled", "rendering.outline"),
+    *("rendering.text_change", "rendering.diff_text", "rendering.diff_stat", "rendering.diff_markdown"),
+    *("rendering.diff_html", "diff.comparison"),
 )
 IMPURE = {
     *("lmdb", "zstandard", "click", "cattrs", "orjson", "msgspec", "blake3", "hypothesis", "psycopg"),

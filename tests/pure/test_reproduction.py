@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 
 from pithstore.canonical import canonical
 from pithstore.codec import write_bytes, write_number
-from pithstore.diff import patch
+from pithstore.diff.values import patch
 from pithstore.digest import Digest
 from pithstore.errors import Damaged, UsageError
 from pithstore.keys import CHECKS, SPACES, check_key, read_time_key, source_key
-from pithstore.leave_out import Pointer, leave_out
 from pithstore.limits import DEFAULT_LIMITS
 from pithstore.model import Source, Version
 from pithstore.pointer import Json, read_pointer, write_pointer
 from pithstore.profile import PITH, Profile
 from pithstore.record import Prepared, prepare
-from pithstore.recorded_check import (
+from pithstore.reproduction.leave_out import Pointer, leave_out
+from pithstore.reproduction.recorded_check import (
     MOST_CHARACTERS,
     MOST_TEXTS,
     RecordedCheck,
@@ -34,7 +34,7 @@ from pithstore.recorded_check import (
     decode_check,
     encode_check,
 )
-from pithstore.reproduction import (
+from pithstore.reproduction.verdict import (
     Failure,
     FailureReason,
     Outcome,

@@ -9,11 +9,8 @@ import pytest
 from hypothesis import given
 
 from pithstore.digest import Digest
-from pithstore.export_filter import ExportFilter
-from pithstore.horizon import Horizon
-from pithstore.model import Manifest, Scalar, SectionEntry, Source, Version
-from pithstore.pointer import Json
-from pithstore.tables import (
+from pithstore.export.filter import ExportFilter
+from pithstore.export.tables import (
     TABLES,
     Cell,
     Row,
@@ -25,6 +22,9 @@ from pithstore.tables import (
     plain,
     version_row,
 )
+from pithstore.horizon import Horizon
+from pithstore.model import Manifest, Scalar, SectionEntry, Source, Version
+from pithstore.pointer import Json
 from pithstore.testing import strategies
 from tests.pure.laws import definition
 

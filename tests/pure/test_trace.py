@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from pithstore.diff import Path
-from pithstore.list_keys import ListKey
+from pithstore.diff.list_keys import ListKey
+from pithstore.diff.values import Path
+from pithstore.history.trace import leaves, plant, trace
 from pithstore.pointer import Json
 from pithstore.testing.strategies import json_values
-from pithstore.trace import leaves, plant, trace
 from tests.pure.laws import definition
 
 

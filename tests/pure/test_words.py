@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pithstore.words import Piece, word_diff
+from pithstore.diff.words import Piece, word_diff
 from tests.pure.archives import naughty_strings
 
 WORDS = ["a", "the", "method", "converges", "slowly", " ", ", ", ".\n", "方法", "x-1", "é", ""]

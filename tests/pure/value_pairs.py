@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from pithstore.list_keys import NO_KEYS, ListKey, ListKeys
+from pithstore.diff.list_keys import NO_KEYS, ListKey, ListKeys
 from pithstore.pointer import Json
 
 SCALARS: list[Json] = [

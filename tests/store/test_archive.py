@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pithstore.archive_file import ArchiveFile
 from pithstore.engine import Engine
 from pithstore.errors import (
     Damaged,
     NotFound,
     PithstoreError,
 )
-from pithstore.export_filter import ExportFilter
+from pithstore.export.archive_file import ArchiveFile
+from pithstore.export.filter import ExportFilter
 from pithstore.horizon import Horizon
 from pithstore.keys import SOURCES, TAIL
 from pithstore.model import Source
@@ -112,7 +112,9 @@ def test_a_part_comes_back_with_its_numbers(
 
 def restored_text(engine: Engine, text: bytes) -> PutSummary:
     """What restoring an archive of that text comes to; it lies in memory."""
-    with patched("pithstore.archive_file.open", lambda *_: io.BufferedReader(io.BytesIO(text)), create=True):
+    with patched(
+        "pithstore.export.archive_file.open", lambda *_: io.BufferedReader(io.BytesIO(text)), create=True
+    ):
         return restored(engine, ArchiveFile(__file__))
 
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pithstore import compare_builders as comparing
-from pithstore.builder_comparison import BuilderComparison, BuilderSummary
-from pithstore.builders import builders
+from pithstore.builders import compare as comparing
+from pithstore.builders.compare import compare_builders
+from pithstore.builders.comparison import BuilderComparison, BuilderSummary
+from pithstore.builders.listing import builders
 from pithstore.canonical import canonical
-from pithstore.compare_builders import compare_builders
 from pithstore.configuration import Configuration
 from pithstore.engine import Engine
 from pithstore.errors import Damaged, NotFound, UsageError

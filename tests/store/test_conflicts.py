@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from pithstore.conflicts import Conflict
 from pithstore.errors import Damaged, NotFound
+from pithstore.history.conflicts import Conflict
 from pithstore.ingest import Arrival
 from pithstore.keys import MANIFESTS
 from pithstore.model import Source

@@ -9,8 +9,8 @@ import pytest
 
 from pithstore.canonical import canonical
 from pithstore.configuration import Configuration
+from pithstore.diff.list_keys import ListKey
 from pithstore.errors import Damaged, UsageError
-from pithstore.list_keys import ListKey
 from pithstore.pointer import Json
 from pithstore.profile import PITH, Profile
 from pithstore.store import open as open_store

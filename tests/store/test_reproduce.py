@@ -14,8 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from pithstore.builder_process import CommandBuilder
-from pithstore.checks import append
 from pithstore.configuration import Configuration
 from pithstore.engine import Update
 from pithstore.errors import Damaged, NotFound, UsageError
@@ -24,10 +22,12 @@ from pithstore.limits import Limits
 from pithstore.model import Source
 from pithstore.pointer import Json
 from pithstore.profile import Profile
-from pithstore.recorded_check import RecordedCheck, check_of
 from pithstore.references import read_ref
-from pithstore.reproduce import builder_named, record_check, recorded_checks, reproduce
-from pithstore.reproduction import Build, Failure, Output, Record, Reproduction
+from pithstore.reproduction.builder_process import CommandBuilder
+from pithstore.reproduction.checks import append
+from pithstore.reproduction.recorded_check import RecordedCheck, check_of
+from pithstore.reproduction.reproduce import builder_named, record_check, recorded_checks, reproduce
+from pithstore.reproduction.verdict import Build, Failure, Output, Record, Reproduction
 from pithstore.store import Store
 from tests.fixtures.planted_builder import SECRET, record_of
 from tests.store.shelves import EngineName, delete_entry, entries_of, new_store, put_entry

@@ -11,7 +11,6 @@ from unittest.mock import patch as patched
 
 import pytest
 
-from pithstore.archive_file import ArchiveFile, Contents
 from pithstore.configuration import Configuration
 from pithstore.engine import Engine, Update
 from pithstore.errors import (
@@ -24,10 +23,11 @@ from pithstore.errors import (
     StoreExists,
     UsageError,
 )
+from pithstore.export.archive_file import ArchiveFile, Contents
+from pithstore.export.restore import restore, restore_archive
 from pithstore.ingest import Restored
 from pithstore.limits import Limits
 from pithstore.meta import check_format
-from pithstore.restore import restore, restore_archive
 from pithstore.results import PutSummary
 from pithstore.store import Store
 from pithstore.store import open as open_store

@@ -17,16 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import ipc, parquet
 
-from pithstore.arrow_tables import versions_table, write_arrow, write_parquet
 from pithstore.engine import Engine
-from pithstore.export_filter import ExportFilter
-from pithstore.export_rows import table_rows
+from pithstore.export.arrow_tables import versions_table, write_arrow, write_parquet
+from pithstore.export.filter import ExportFilter
+from pithstore.export.rows import table_rows
+from pithstore.export.tables import TABLES, Cell, Row, TableName, Write, cells, columns, plain
 from pithstore.horizon import Horizon
-from pithstore.legible import legible
-from pithstore.markup import csv_cell
 from pithstore.model import Source, Version
+from pithstore.rendering.legible import legible
+from pithstore.rendering.markup import csv_cell
 from pithstore.store import Store
-from pithstore.tables import TABLES, Cell, Row, TableName, Write, cells, columns, plain
 from pithstore.testing.machine_store import BUILDERS, TIMES, Record
 from tests.pure.laws import definition
 from tests.pure.test_naughty_strings import STRINGS
@@ -160,7 +160,7 @@ def test_parquet_and_arrow_are_read_back_by_their_own_library(engine: Engine, na
 
 @pytest.mark.parametrize("name", NAMES)
 def test_json_lines_are_read_back_by_the_standard_library(engine: Engine, name: TableName) -> None:
-    from pithstore.text_tables import write_jsonl
+    from pithstore.export.text_tables import write_jsonl
 
     text = written(engine, name, write_jsonl)
     assert text.isascii()
@@ -171,7 +171,7 @@ def test_json_lines_are_read_back_by_the_standard_library(engine: Engine, name: 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_csv_is_read_back_by_the_standard_library(engine: Engine, name: TableName) -> None:
-    from pithstore.text_tables import write_csv
+    from pithstore.export.text_tables import write_csv
 
     text = written(engine, name, write_csv).decode()
     header, *found = csv.reader(io.StringIO(text, newline=""))
@@ -192,7 +192,7 @@ def test_csv_is_read_back_by_the_standard_library(engine: Engine, name: TableNam
 def test_the_tables_of_an_empty_store_are_empty_and_have_their_columns(
     engine_name: EngineName, tmp_path: Path
 ) -> None:
-    from pithstore.text_tables import write_csv, write_jsonl
+    from pithstore.export.text_tables import write_csv, write_jsonl
 
     empty = new_engine(engine_name, tmp_path / "empty")
     for name in NAMES:
@@ -213,12 +213,12 @@ def test_the_table_of_versions_is_there_in_memory_too(engine: Engine) -> None:
 
 
 def test_large_tables_are_written_in_several_batches(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pithstore.arrow_tables._BATCH_ROWS", 100)
+    monkeypatch.setattr("pithstore.export.arrow_tables._BATCH_ROWS", 100)
     rows = rows_of(engine, "versions")
     file = parquet.ParquetFile(io.BytesIO(written(engine, "versions", write_parquet)))
     assert file.num_row_groups == -(-len(rows) // 100)
     assert tuples(file.read()) == rows
-    monkeypatch.setattr("pithstore.arrow_tables._BATCH_BYTES", 1000)
+    monkeypatch.setattr("pithstore.export.arrow_tables._BATCH_BYTES", 1000)
     assert ipc.open_file(io.BytesIO(written(engine, "blobs", write_arrow))).num_record_batches > 20
 
 
@@ -228,7 +228,7 @@ sys.modules["pyarrow"] = None
 from pithstore.errors import UsageError
 for _ in range(2):
     try:
-        import pithstore.arrow_tables
+        import pithstore.export.arrow_tables
     except UsageError as error:
         print(error)
 """

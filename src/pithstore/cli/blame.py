@@ -12,7 +12,7 @@ from pithstore.cli.output import print_json, print_table
 from pithstore.times import write_time
 
 if TYPE_CHECKING:
-    from pithstore.blame import Blame
+    from pithstore.history.blame import Blame
 
 _SHOWN = 60  # characters of a value
 

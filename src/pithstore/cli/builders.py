@@ -14,11 +14,11 @@ from pithstore.errors import UsageError
 from pithstore.times import write_time
 
 if TYPE_CHECKING:
-    from pithstore.builder_comparison import BuilderComparison, BuilderSummary
-    from pithstore.builder_walk import Progress
+    from pithstore.builders.comparison import BuilderComparison, BuilderSummary
+    from pithstore.builders.section_comparison import SectionComparison
+    from pithstore.builders.walk import Progress
     from pithstore.pointer import Json
     from pithstore.reader import Reader
-    from pithstore.section_comparison import SectionComparison
 
 
 @click.command("builders", short_help="List the builders, or show what one changed against another.")
@@ -106,8 +106,8 @@ def _compared(before: str, after: str) -> BuilderComparison:
 
 
 def _write_page(before: str, after: str, name: str) -> BuilderComparison:
-    from pithstore.builder_html import comparison_page
-    from pithstore.new_file import new_file
+    from pithstore.export.new_file import new_file
+    from pithstore.rendering.builder_html import comparison_page
 
     with new_file(name) as stream:
         compared = _compared(before, after)
@@ -137,13 +137,13 @@ def _section_json(section: SectionComparison) -> dict[str, Json]:
 
 
 def _print_markdown(compared: BuilderComparison) -> None:
-    from pithstore.builder_markdown import comparison_markdown
+    from pithstore.rendering.builder_markdown import comparison_markdown
 
     click.echo(comparison_markdown(compared), nl=False)
 
 
 def _print_text(compared: BuilderComparison) -> None:
-    from pithstore.builder_text import comparison_lines
+    from pithstore.rendering.builder_text import comparison_lines
 
     for line in comparison_lines(compared):
         print_line(line)

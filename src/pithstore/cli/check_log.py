@@ -14,7 +14,7 @@ from pithstore.times import write_time
 if TYPE_CHECKING:
     from pithstore.pointer import Json
     from pithstore.reader import Reader
-    from pithstore.recorded_check import RecordedCheck
+    from pithstore.reproduction.recorded_check import RecordedCheck
 
 
 def print_log(store: Reader, refs: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ from pithstore.errors import EXIT_DIFFERS, EXIT_DONE
 from pithstore.times import write_time
 
 if TYPE_CHECKING:
-    from pithstore.conflicts import Conflict
+    from pithstore.history.conflicts import Conflict
 
 _SHOWN = 8  # numbers of versions
 

@@ -9,12 +9,12 @@ import click
 
 from pithstore.cli import options
 from pithstore.cli.output import print_json, print_line, print_table, progress_bar, say
-from pithstore.declarations import DRIFTS, VERDICTS
+from pithstore.declared.declarations import DRIFTS, VERDICTS
 from pithstore.errors import UsageError
 from pithstore.times import write_time
 
 if TYPE_CHECKING:
-    from pithstore.declared_report import DeclaredReport, Finding
+    from pithstore.declared.report import DeclaredReport, Finding
     from pithstore.reader import Reader
 
 _OUTCOMES = {name.replace(" ", "-"): name for name in (*VERDICTS, *DRIFTS)}

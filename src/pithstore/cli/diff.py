@@ -13,7 +13,7 @@ from pithstore.cli.output import print_json
 from pithstore.errors import EXIT_DIFFERS, EXIT_DONE, UsageError
 
 if TYPE_CHECKING:
-    from pithstore.comparison import Diff, Status
+    from pithstore.diff.comparison import Diff, Status
     from pithstore.pointer import Json
 
 
@@ -52,7 +52,7 @@ def command(
     JSON: {"section", "op", "path", "from", "old", "value"} a line; "from" is null but for move, "old" for add,
     "value" for remove.
     """
-    from pithstore.list_keys import read_list_key
+    from pithstore.diff.list_keys import read_list_key
 
     wanted = _wanted(form, stat, check_only)
     if check_only and keys:
@@ -81,7 +81,7 @@ def _wanted(form: str | None, stat: bool, check_only: bool) -> str:
 
 
 def _print_statuses(statuses: Mapping[str, Status], *, as_json: bool) -> int:
-    from pithstore.diff_text import status_line
+    from pithstore.rendering.diff_text import status_line
 
     differing = [name for name, status in statuses.items() if status != "same"]
     if as_json:
@@ -97,13 +97,13 @@ def _print_text(diff: Diff) -> None:
 
 
 def _print_patch(diff: Diff) -> None:
-    from pithstore.changes import as_patch
+    from pithstore.diff.changes import as_patch
 
     print_json(as_patch(diff))
 
 
 def _print_merge(diff: Diff) -> None:
-    from pithstore.merge_patch import as_merge_patch
+    from pithstore.diff.merge_patch import as_merge_patch
 
     old: Json = {section.name: section.before for section in diff.sections if section.status in _BEFORE}
     new: Json = {section.name: section.after for section in diff.sections if section.status in _AFTER}
@@ -117,7 +117,7 @@ def _print_json(diff: Diff) -> None:
 
 
 def _print_markdown(diff: Diff) -> None:
-    from pithstore.diff_markdown import diff_markdown
+    from pithstore.rendering.diff_markdown import diff_markdown
 
     click.echo(diff_markdown(diff), nl=False)
 

@@ -11,10 +11,10 @@ from pithstore.cli.escape import for_terminal
 from pithstore.cli.output import print_json
 
 if TYPE_CHECKING:
-    from pithstore.changes import Change
+    from pithstore.diff.changes import Change
+    from pithstore.diff.section_diff import Compared
     from pithstore.pointer import Json
-    from pithstore.section_diff import Compared
-    from pithstore.styled import Line, Role
+    from pithstore.rendering.styled import Line, Role
 
 
 class _Style(TypedDict, total=False):
@@ -35,14 +35,14 @@ _STYLES: Mapping[Role, _Style] = {
 
 def print_diff(diff: Compared, *, headings: bool) -> None:
     """Print what leads from one version to another, nothing where nothing does; `headings` name the versions."""
-    from pithstore.diff_text import diff_lines
+    from pithstore.rendering.diff_text import diff_lines
 
     print_lines(diff_lines(diff, headings=headings))
 
 
 def print_stat(diff: Compared, *, as_json: bool = False) -> None:
     """Print how many changes each section has; as JSON also for those that have none, a line each."""
-    from pithstore.diff_stat import count_changes, stat_lines
+    from pithstore.rendering.diff_stat import count_changes, stat_lines
 
     if not as_json:
         print_lines(stat_lines(diff))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pithstore.legible import CONCEALING, legible
+from pithstore.rendering.legible import CONCEALING, legible
 
 _IN_JSON = re.compile(f"[{CONCEALING}]")
 

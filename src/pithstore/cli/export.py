@@ -15,8 +15,8 @@ from pithstore.cli.output import print_json, print_line, progress_bar
 from pithstore.errors import UsageError
 
 if TYPE_CHECKING:
+    from pithstore.export.tables import Row, TableName, Write
     from pithstore.model import Source
-    from pithstore.tables import Row, TableName, Write
 
 _STDOUT = "-"
 _FOR_EYES = ("jsonl", "csv")
@@ -104,7 +104,7 @@ def _source(text: str) -> Source:
 @contextmanager
 def _opened(name: str, form: str) -> Iterator[Write]:
     """What takes the bytes of the output."""
-    from pithstore.new_file import new_file
+    from pithstore.export.new_file import new_file
 
     if name != _STDOUT:
         with new_file(name) as stream:
@@ -117,10 +117,10 @@ def _opened(name: str, form: str) -> Iterator[Write]:
 
 def _table_writer(form: str) -> Callable[[TableName, Iterable[Row], Write], int]:
     if form not in _FOR_EYES:
-        from pithstore.arrow_tables import write_arrow, write_parquet
+        from pithstore.export.arrow_tables import write_arrow, write_parquet
 
         return write_arrow if form == "arrow" else write_parquet
-    from pithstore.text_tables import write_csv, write_jsonl
+    from pithstore.export.text_tables import write_csv, write_jsonl
 
     return write_csv if form == "csv" else write_jsonl
 

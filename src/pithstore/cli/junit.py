@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Self
 
 from pithstore.cli.reproduction_text import details, headline
 from pithstore.errors import UsageError
-from pithstore.markup import escape_html
+from pithstore.rendering.markup import escape_html
 
 if TYPE_CHECKING:
-    from pithstore.reproduction import Reproduction
+    from pithstore.reproduction.verdict import Reproduction
 
 _KINDS = {"differs": "failure", "nondeterministic": "failure", "failed": "error"}
 

@@ -13,8 +13,8 @@ from pithstore.errors import UsageError
 from pithstore.times import read_time, write_time
 
 if TYPE_CHECKING:
-    from pithstore.comparison import Diff
-    from pithstore.log import LogEntry
+    from pithstore.diff.comparison import Diff
+    from pithstore.history.log import LogEntry
     from pithstore.pointer import Json
     from pithstore.reader import Reader
 
@@ -44,7 +44,7 @@ def command(
     JSON: {"source", "number", "builder_version", "source_version", "snapshot", "observed_at", "recorded_at",
     "changed"} a line; "changed" is null for the first version.  With -p also "changes", as diff prints them.
     """
-    from pithstore.log import LogFilter
+    from pithstore.history.log import LogFilter
 
     if stat and options.wants_json():
         raise UsageError("--stat is for people; with --json give -p, which has every change")

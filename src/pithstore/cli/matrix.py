@@ -12,7 +12,7 @@ from pithstore.cli.output import print_json, print_line
 from pithstore.times import write_time
 
 if TYPE_CHECKING:
-    from pithstore.matrix import Matrix
+    from pithstore.history.matrix import Matrix
 
 _NAME_WIDTH = 40
 _LEAST_MARKS = 10

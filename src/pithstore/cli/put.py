@@ -69,8 +69,8 @@ def command(
 
 
 def _restore(archive: str, *others: object) -> int:
-    from pithstore.archive_file import ArchiveFile
-    from pithstore.restore import restore_archive
+    from pithstore.export.archive_file import ArchiveFile
+    from pithstore.export.restore import restore_archive
 
     if any(others):
         raise UsageError("--from-archive restores an archive as it is; leave out other files, times and --again")

@@ -19,7 +19,7 @@ from pithstore.errors import EXIT_DIFFERS, EXIT_DONE, UsageError
 if TYPE_CHECKING:
     from pithstore.cli.junit import JunitReport
     from pithstore.pointer import Json
-    from pithstore.reproduction import Reproduction
+    from pithstore.reproduction.verdict import Reproduction
 
 
 class _How(NamedTuple):
@@ -88,7 +88,7 @@ def command(
 
 
 def _reproduce(refs: tuple[str, ...], builder: str, how: _How) -> Counter[str]:
-    from pithstore.builder_process import CommandBuilder
+    from pithstore.reproduction.builder_process import CommandBuilder
 
     counts: Counter[str] = Counter()
     with ExitStack() as stack:

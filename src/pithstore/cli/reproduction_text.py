@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pithstore.diff import Change
+    from pithstore.diff.values import Change
     from pithstore.pointer import Json
-    from pithstore.reproduction import Reproduction
+    from pithstore.reproduction.verdict import Reproduction
 
 _CHANGES, _NAMES = 20, 10
 _CHARACTERS = 160

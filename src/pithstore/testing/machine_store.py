@@ -13,7 +13,7 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from pithstore.diff import as_patch, patch
+from pithstore.diff.values import as_patch, patch
 from pithstore.digest import Digest
 from pithstore.errors import Ambiguous, NotFound
 from pithstore.ingest import Arrival

@@ -1,0 +1,1 @@
+"""What the builders made, and what one changed against another."""

@@ -1,0 +1,1 @@
+"""What records declare of their own sections, and the ledger of how that came out."""

@@ -1,0 +1,167 @@
+"""The ledger of declared digests as it is kept: written with each version, counted in 64 slots.
+
+Beside its versions a source has the outcomes of each, and what its newest version declared.  A source whose
+records declare nothing has neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
+
+from pithstore import meta
+from pithstore.declared.declarations import Declaration, Outcome, outcomes
+from pithstore.declared.ledger import (
+    Ledger,
+    Tally,
+    add,
+    decode_declarations,
+    decode_ledger,
+    decode_outcomes,
+    encode_declarations,
+    encode_ledger,
+    encode_outcomes,
+    tally,
+)
+from pithstore.engine import Item, Update, View
+from pithstore.errors import Damaged
+from pithstore.keys import (
+    SLOTS,
+    TOTALS,
+    VERSIONS,
+    ledger_key,
+    outcomes_key,
+    source_key,
+    source_slot,
+    standing_key,
+)
+from pithstore.model import Manifest, Source, Version
+from pithstore.seal import seal, unseal
+
+Declarations = tuple[Declaration, ...]
+
+_MEND = "'pithstore declared --rebuild' counts anew"
+
+
+@attrs.frozen
+class Declaring:
+    """A version, its recipe, and what its sections declare."""
+
+    version: Version
+    manifest: Manifest
+    declarations: Declarations
+
+
+def note(update: Update, new: Sequence[Declaring]) -> None:
+    """Enter new versions in the ledger; those of a source come by rising number.
+
+    While the ledger is being counted, sources that are still to come are left to that.
+    """
+    frontier = meta.ledger_frontier(update)
+    if frontier is not None:
+        new = [each for each in new if source_key(each.version.source) <= frontier]
+    sources = list(dict.fromkeys(each.version.source for each in new))
+    standing = dict(zip(sources, read_standing(update, sources), strict=True))
+    before = dict(standing)
+    entries: list[Item] = []
+    gains: dict[int, list[Outcome]] = {}
+    for each in new:
+        source = each.version.source
+        found = outcomes(standing[source], each.declarations)
+        standing[source] = each.declarations
+        if found:
+            gains.setdefault(source_slot(source), []).extend(found)
+            entries.append((outcomes_key(source, each.version.number), encode_outcomes(found, each.manifest)))
+    _write_standing(update, {source: now for source, now in standing.items() if now != before[source]})
+    update.put_many(VERSIONS, _sealed(VERSIONS, entries))
+    add_to_ledgers(update, {slot: tally(found) for slot, found in gains.items()})
+
+
+def read_standing(view: View, sources: Sequence[Source]) -> list[Declarations]:
+    """What the newest version of each source declared."""
+    keys = [standing_key(source) for source in sources]
+    values = zip(sources, keys, view.get_many(VERSIONS, keys), strict=True)
+    return [() if value is None else _standing(source, key, value) for source, key, value in values]
+
+
+def _standing(source: Source, key: bytes, value: bytes) -> Declarations:
+    try:
+        return decode_declarations(unseal(VERSIONS, key, value))
+    except Damaged as error:
+        raise Damaged(f"{source}: what it declared last is damaged ({error}); {_MEND}") from None
+
+
+def _write_standing(update: Update, standing: Mapping[Source, Declarations]) -> None:
+    update.delete_many(VERSIONS, [standing_key(source) for source, now in standing.items() if not now])
+    entries = [(standing_key(source), encode_declarations(now)) for source, now in standing.items() if now]
+    update.put_many(VERSIONS, _sealed(VERSIONS, entries))
+
+
+def read_outcomes(version: Version, names: Iterable[str], item: Item) -> tuple[Outcome, ...]:
+    """The outcomes that an item of the index holds; Damaged names the version."""
+    key, value = item
+    try:
+        return decode_outcomes(unseal(VERSIONS, key, value), names)
+    except Damaged as error:
+        what = f"{version.source} version {version.number}: its entry in the ledger of declared digests"
+        raise Damaged(f"{what} is damaged ({error}); {_MEND}") from None
+
+
+def write_outcomes(
+    update: Update, source: Source, old: Iterable[bytes], found: Sequence[tuple[Declaring, tuple[Outcome, ...]]]
+) -> None:
+    """Write the outcomes of all versions of a source in place of these keys, and what the last one declares."""
+    update.delete_many(VERSIONS, old)
+    entries = [
+        (outcomes_key(source, each.version.number), encode_outcomes(told, each.manifest))
+        for each, told in found
+        if told
+    ]
+    update.put_many(VERSIONS, _sealed(VERSIONS, entries))
+    _write_standing(update, {source: found[-1][0].declarations if found else ()})
+
+
+def read_ledger(view: View) -> dict[str, Tally]:
+    """The ledger of the whole store: the sum of its slots."""
+    total: dict[str, Tally] = {}
+    for ledger in read_ledgers(view):
+        total = add(total, ledger)
+    return total
+
+
+def read_ledgers(view: View) -> list[dict[str, Tally]]:
+    """The ledger of each of the 64 slots; Damaged names the slot."""
+    return _read_slots(view, range(SLOTS))
+
+
+def _read_slots(view: View, slots: Sequence[int]) -> list[dict[str, Tally]]:
+    keys = [ledger_key(slot) for slot in slots]
+    values = zip(slots, keys, view.get_many(TOTALS, keys), strict=True)
+    return [{} if value is None else _ledger(slot, key, value) for slot, key, value in values]
+
+
+def _ledger(slot: int, key: bytes, value: bytes) -> dict[str, Tally]:
+    try:
+        return decode_ledger(unseal(TOTALS, key, value))
+    except Damaged as error:
+        raise Damaged(f"slot {slot} of the ledger of declared digests is damaged ({error}); {_MEND}") from None
+
+
+def add_to_ledgers(update: Update, gains: Mapping[int, Ledger]) -> None:
+    """Add to the slots."""
+    slots = sorted(gains)
+    entries = [
+        (ledger_key(slot), encode_ledger(add(ledger, gains[slot])))
+        for slot, ledger in zip(slots, _read_slots(update, slots), strict=True)
+    ]
+    update.put_many(TOTALS, _sealed(TOTALS, entries))
+
+
+def forget_ledgers(update: Update) -> None:
+    """Set every slot to nothing, whatever it says."""
+    update.delete_many(TOTALS, map(ledger_key, range(SLOTS)))
+
+
+def _sealed(space: str, entries: Iterable[Item]) -> list[Item]:
+    return sorted((key, seal(space, key, payload)) for key, payload in entries)

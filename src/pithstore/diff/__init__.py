@@ -1,0 +1,1 @@
+"""What leads from one value, or one version, to another."""

@@ -1,0 +1,1 @@
+"""The versions of a source: what changed, when, where a value or a blob comes from."""
