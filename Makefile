@@ -40,18 +40,24 @@ test: check
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/pure
 
 fuzz: install
-	HYPOTHESIS_PROFILE=long PITHSTORE_PAIRS=1000000 $(BIN)/python -m pytest tests/pure --timeout 0
+	HYPOTHESIS_PROFILE=long PITHSTORE_PAIRS=1000000 PITHSTORE_VALUES=10000000 $(BIN)/python -m pytest tests/pure --timeout 0
 
 torture: install
 	PITHSTORE_LONG=1 $(BIN)/python -m pytest tests/engine tests/store --timeout 0 -m process
 
-bench: install
+$(VENV)/bench: $(VENV)/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' || echo "some stores to compare with are missing"
+	@touch $@
+
+bench: install $(VENV)/bench
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/diff.py
 	$(BIN)/python benchmarks/history.py
 	$(BIN)/python benchmarks/builders.py
+	$(BIN)/python benchmarks/ingest.py --rounds 2
 
-bench-full: install
+bench-full: install $(VENV)/bench
+	$(BIN)/python benchmarks/ingest.py --rounds 3 --generated typical:2000x10 small:2000x10 --corpus ror:40000 vulndb eol
 	$(BIN)/python benchmarks/builders.py --sources 1500000
 
 clean:

@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from process_memory import private_kilobytes
+
 import pithstore
 from pithstore.ingest import Arrival
 from pithstore.pointer import Json
@@ -61,14 +63,6 @@ def run(arguments: list[str]) -> tuple[bytes, float, float]:
             raise SystemExit(f"{arguments} ended with {process.returncode}")
         out.seek(0)
         return out.read(), seconds, peak / 1024
-
-
-def private_kilobytes(pid: int) -> int:
-    """RssAnon of a process; 0 when it has ended."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1])
-    return 0
 
 
 def measure(store: str, count: int) -> dict[str, object]:

@@ -31,7 +31,7 @@ _OTHERS = bytes(set(range(256)) - set(_OPENING + _CLOSING))
 _STEPS = bytes(1 if byte in _OPENING else 0xFF for byte in range(256))  # as signed bytes: +1 and -1
 
 
-class _Refused(Exception):
+class _Refused(ValueError):
     """One of the hooks said no; `first_fault` knows why."""
 
 
@@ -55,10 +55,11 @@ def parse_value(text: str | bytes, limits: Limits = DEFAULT_LIMITS) -> Json:
     data = _utf_8(text)
     try:
         return _decode(data, limits, _DECODER)
-    except (_Refused, ValueError) as error:
-        _explain(data, limits, error)
+    except ValueError as error:
+        message = str(error)
     except RecursionError:
         raise _no_room(data) from None
+    _explain(data, limits, message)  # out here, where the error no longer holds what was parsed
 
 
 def count_rounded(text: str | bytes, limits: Limits = DEFAULT_LIMITS) -> int:
@@ -86,7 +87,7 @@ def _utf_8(text: str | bytes) -> bytes:
 
 
 def _decode(data: bytes, limits: Limits, decoder: json.JSONDecoder) -> Json:
-    if len(data) > limits.record_bytes or _overgrown(data, limits):
+    if len(data) > limits.record_bytes or overgrown(data, limits):
         raise _Refused
     value: Json = decoder.decode(data.decode())
     if _SURROGATE.search(data):
@@ -94,7 +95,7 @@ def _decode(data: bytes, limits: Limits, decoder: json.JSONDecoder) -> Json:
     return value
 
 
-def _overgrown(data: bytes, limits: Limits) -> bool:
+def overgrown(data: bytes, limits: Limits) -> bool:
     """Whether the text, up to its first error, has more arrays and objects than allowed, or deeper ones."""
     if data.count(b"[") + data.count(b"{") <= min(limits.nesting, limits.containers):
         return False
@@ -109,10 +110,10 @@ def _overgrown(data: bytes, limits: Limits) -> bool:
     return containers > limits.containers
 
 
-def _explain(data: bytes, limits: Limits, error: Exception) -> NoReturn:
+def _explain(data: bytes, limits: Limits, message: str) -> NoReturn:
     fault = first_fault(data, limits)
     if fault is None:  # the interpreter is set up to refuse more than the form does
-        raise refuse_text(Reason.SYNTAX, f"this Python refuses the text: {error}", data, 0, None)
+        raise refuse_text(Reason.SYNTAX, f"this Python refuses the text: {message}", data, 0, None)
     raise refuse_text(fault.reason, fault.why, data, fault.offset, fault.pointer)
 
 
@@ -134,7 +135,8 @@ def _integer(written: str) -> int:
     return int(written)
 
 
-def _double(written: str) -> float:
+def double(written: str) -> float:
+    """The double that a number with a fraction or an exponent means; ValueError where there is none for it."""
     number = float(written)
     if math.isinf(number) or (number == 0 and _NONZERO_MANTISSA.match(written)):
         raise _Refused
@@ -146,5 +148,5 @@ def _constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=_double, parse_int=_integer, parse_constant=_constant
+    object_pairs_hook=_unique, parse_float=double, parse_int=_integer, parse_constant=_constant
 )

@@ -88,7 +88,7 @@ class Reader:
         return self._engine.view(lambda view: records.read_manifest(view, self._resolve(view, whole)))
 
     def blob(self, digest: Digest) -> bytes:
-        """The bytes with that SHA-256: the canonical form of a section."""
+        """The bytes with that SHA-256, the canonical form of a section; of any time, as it names no version."""
         return self._engine.view(partial(records.read_blob, digest=digest))
 
     def stat(self) -> Stat:

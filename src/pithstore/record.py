@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
 from pithstore.canonical import canonical, canonical_sections, decode, join
@@ -15,6 +17,9 @@ from pithstore.parse import parse
 from pithstore.pointer import Json, follow, read_pointer
 from pithstore.profile import PITH, Profile, identify
 from pithstore.refusal import Reason, refuse_value
+
+if TYPE_CHECKING:
+    from pithstore.fast_path import Reading
 
 
 @attrs.frozen
@@ -41,13 +46,15 @@ def prepare(
 
     Text passes `parse`, a mapping passes `check_value`: both end with the same bytes for the same record.
     """
-    value = load(record, limits)
+    quick = _read(record, limits)
+    value = quick.value if quick else load(record, limits)
     if len(value) > limits.sections:
         why = f"the record has {len(value)} sections, over the limit of {limits.sections}"
         raise refuse_value(Reason.TOO_LARGE, why, "")
     identity = identify(value, profile)
-    sections = canonical_sections(value)
-    snapshot, size = _hash(sections)
+    sections = quick.sections if quick else canonical_sections(value)
+    whole = quick.whole if quick else b"".join(join(sections))
+    size = len(whole)
     if size > limits.record_bytes:
         why = f"the canonical form has {size} bytes, over the limit of {limits.record_bytes}"
         raise refuse_value(Reason.TOO_LARGE, why, "")
@@ -55,7 +62,7 @@ def prepare(
     return Prepared(
         line=identity.line,
         source_version=identity.source_version,
-        snapshot=snapshot,
+        snapshot=Digest.of(whole),
         manifest=manifest,
         bodies=tuple(body for _, body in sections),
         size=size,
@@ -74,14 +81,18 @@ def load(record: str | bytes | dict[str, Json], limits: Limits = DEFAULT_LIMITS)
     return record
 
 
-def _hash(sections: list[tuple[str, bytes]]) -> tuple[Digest, int]:
-    pieces = list(join(sections))
-    return Digest.of(*pieces), sum(map(len, pieces))
+def _read(record: str | bytes | dict[str, Json], limits: Limits) -> Reading | None:
+    if not isinstance(record, str | bytes):
+        return None
+    from pithstore import fast_path  # brings orjson and msgspec, which nothing but a text needs
+
+    return fast_path.read(record, limits)
 
 
 def snapshot_hash(record: str | bytes | dict[str, Json], limits: Limits = DEFAULT_LIMITS) -> Digest:
     """The SHA-256 of the record's canonical form; upstream publishes exactly this."""
-    return Digest.of(*join(canonical_sections(load(record, limits))))
+    quick = _read(record, limits)
+    return Digest.of(quick.whole) if quick else Digest.of(*join(canonical_sections(load(record, limits))))
 
 
 def manifest_digest(manifest: Manifest) -> Digest:

@@ -10,9 +10,7 @@ from pithstore.model import Source, Version
 from pithstore.quoting import quote_name
 from pithstore.references import Ref
 
-_PAGE = 256
 _NEIGHBOURS = 20
-_CANDIDATES = 10
 
 
 def resolve(view: View, ref: Ref, horizon: Horizon = OPEN) -> Version:

@@ -184,7 +184,7 @@ def break_a_blob(store: Path) -> None:
 
 def test_every_code_of_a_problem_is_in_the_reference() -> None:
     source = Path(__file__).parents[2] / "src" / "pithstore"
-    text = (source / "verify.py").read_text() + (source / "verify_history.py").read_text()
+    text = "".join(path.read_text() for path in sorted(source.glob("verify*.py")))
     codes = set(re.findall(rf'"({CODE})"', text))
     kinds = set(re.findall(r'(?:HEAD|VERSION|LINE|TIME): "(\w+)"', text)) | {"entry"}
     documented = set(re.findall(rf"`({CODE})`", section("verify")))

@@ -29,6 +29,7 @@ def test_help_imports_no_engine_and_no_values() -> None:
         names = imported(*arguments)
         assert "click" in names
         assert not names & {"lmdb", "blake3", "cattrs", "attrs", "attr", "zstandard", "hashlib", "json"}
+        assert not names & {"orjson", "msgspec"}
         assert {name for name in names if name.startswith("pithstore.")} <= {
             "pithstore.cli",
             "pithstore.cli.commands",
@@ -52,6 +53,7 @@ def test_get_imports_only_what_reading_needs(pithstore: Pithstore, store: Path) 
     names = imported("--store", store, "get", ARXIV)
     assert "lmdb" in names
     assert not names & {"cattrs", "zstandard", "decimal", "pathlib", "difflib", "tempfile", "subprocess"}
+    assert not names & {"orjson", "msgspec"}
     unneeded = ("ingest", "verify", "parse", "profile", "limits", "select", "selectors", "totals", "wire", "diff")
     assert not names & {f"pithstore.{name}" for name in unneeded}
 

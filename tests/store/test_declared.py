@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
@@ -13,11 +13,11 @@ import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pithstore.declarations import DRIFTS, VERDICTS, Drift
-from pithstore.ledger import Tally, encode_ledger
 
 from pithstore.canonical import CANONICAL_FORM, canonical
 from pithstore.configuration import Configuration
+from pithstore.declared.declarations import DRIFTS, VERDICTS, Drift
+from pithstore.declared.ledger import Tally, encode_ledger
 from pithstore.engine import Engine, Update
 from pithstore.errors import Damaged, FormatUnknown, NotFound, UsageError
 from pithstore.ingest import Arrival
@@ -46,11 +46,10 @@ from pithstore.store import Store
 from pithstore.store import open as open_store
 from pithstore.testing.machine_store import Clock
 from tests.fixtures.make_format_1 import fill as fill_fixture
-from tests.store.any_history import FIRST, HISTORIES, HOUR, RIGHT, SOURCES, WRONG, Put, fill
+from tests.store.any_history import FIRST, HISTORIES, HOUR, RIGHT, WRONG, Put, fill
 from tests.store.counting import Counting
 from tests.store.plain import Plain
 from tests.store.shelves import (
-    ENGINES,
     EngineName,
     Record,
     delete_entry,
@@ -68,8 +67,8 @@ K1 = Source("k", "1")
 LedgerEntries: TypeAlias = dict[bytes, bytes]
 
 
-def claims(items: Json = (), declared: Json = RIGHT, identity: str = "1", **sections: Json) -> Record:
-    return record(identity, claims={"items": items or [], "snapshot_sha256": declared}) | sections
+def claims(items: Sequence[Json] = (), declared: Json = RIGHT, identity: str = "1") -> Record:
+    return record(identity, claims={"items": [*items], "snapshot_sha256": declared})
 
 
 def counts(store: Store) -> dict[str, list[int]]:
@@ -93,7 +92,7 @@ def ledger_of(engine: Engine) -> LedgerEntries:
 
 
 def check(store: Store, plain: Plain) -> None:
-    """Assert that the ledger says what all records say when they are gone through again, and that verify agrees."""
+    """Assert that the ledger says what all records say that are gone through again, and that verify agrees."""
     assert store.declared().state == "complete"
     assert counts(store) == plain.declared()
     assert findings(store) == plain.declared_findings()
@@ -401,7 +400,7 @@ def test_an_older_store_goes_on_without_a_ledger_until_it_is_asked_for(old_store
         fill_fixture(kept, clock)
         with open_store(old_store) as store:
             for each in (store, kept):
-                put_all(each, [claims(), claims(WRONG, identity="@a/b #%\n")])
+                put_all(each, [claims(), claims(declared=WRONG, identity="@a/b #%\n")])
                 each.put(claims([1]))
             assert ledger_of(store._engine) == {}
             assert store.declared().state == "none"
@@ -419,9 +418,9 @@ def test_the_space_that_an_older_store_lacks_is_made_when_it_is_opened_for_writi
     import lmdb
 
     def spaces() -> set[bytes]:
-        with lmdb.open(str(old_store / "gen-000001"), readonly=True, max_dbs=0, lock=False, lib_version=0) as raw:
-            with raw.begin() as transaction:
-                return set(transaction.cursor().iternext(values=False))
+        environment = lmdb.open(str(old_store / "gen-000001"), readonly=True, lock=False, lib_version=0)
+        with environment, environment.begin() as transaction:
+            return set(transaction.cursor().iternext(values=False))
 
     assert b"checks" not in spaces()
     for _ in range(2):
@@ -602,8 +601,3 @@ def test_versions_deleted_by_hand_are_orphans(shelf: Store) -> None:
     shelf._engine.update(drop)
     found = {(problem.code, problem.number) for problem in shelf.verify().problems}
     assert ("declared-wrong", 4) in found
-
-
-def test_sources_are_those_of_the_histories() -> None:
-    assert {name for name in ENGINES} == {"memory", "lmdb"}
-    assert len(SOURCES) == 2

@@ -65,11 +65,11 @@ def _print_conflict(conflict: Conflict) -> None:
         return
     numbers = [f"@{version.number}" for version in conflict.versions]
     shown = " ".join(numbers[:_SHOWN]) + (f" … {numbers[-1]}" if len(numbers) > _SHOWN else "")
-    first, last = conflict.versions[0].observed_at, conflict.versions[-1].observed_at
+    times = [version.observed_at for version in conflict.versions]
     made = f"source version {json.dumps(conflict.source_version)} by {conflict.builder_version}"
     print_line(
         f"{conflict.source}  {made}: {conflict.snapshots} contents in {shown}, "
-        f"{write_time(first)} to {write_time(last)}: {', '.join(conflict.sections)}"
+        f"{write_time(min(times))} to {write_time(max(times))}: {', '.join(conflict.sections)}"
     )
 
 

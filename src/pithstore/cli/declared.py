@@ -11,13 +11,16 @@ from pithstore.cli import options
 from pithstore.cli.output import print_json, print_line, print_table, progress_bar, say
 from pithstore.declared.declarations import DRIFTS, VERDICTS
 from pithstore.errors import UsageError
+from pithstore.meta import read_ledger_state
 from pithstore.times import write_time
 
 if TYPE_CHECKING:
+    from pithstore.declared.declarations import Drift
     from pithstore.declared.report import DeclaredReport, Finding
+    from pithstore.profile import Verdict
     from pithstore.reader import Reader
 
-_OUTCOMES = {name.replace(" ", "-"): name for name in (*VERDICTS, *DRIFTS)}
+_OUTCOMES: dict[str, Verdict | Drift] = {name.replace(" ", "-"): name for name in (*VERDICTS, *DRIFTS)}
 
 
 @click.command("declared", short_help="Show what became of the digests that sections declare.")
@@ -41,6 +44,7 @@ def command(source: str | None, section: str | None, outcome: str | None, rebuil
         _rebuild((source, section, outcome))
         return
     with options.open_reader() as store:
+        _say_what_is_missing(store)
         if source is None and section is None and outcome is None:
             _print_report(store.declared())
         else:
@@ -58,12 +62,15 @@ def _rebuild(given: tuple[str | None, ...]) -> None:
         _print_report(store.declared())
 
 
-def _print_report(report: DeclaredReport) -> None:
-    if report.state != "complete":
+def _say_what_is_missing(store: Reader) -> None:
+    if store._engine.view(read_ledger_state) != "complete":
         say(
             "the store holds versions from before this ledger was kept, which are not counted; "
             "count them with 'pithstore declared --rebuild'"
         )
+
+
+def _print_report(report: DeclaredReport) -> None:
     if options.wants_json():
         for name, row in report.sections.items():
             print_json({"section": name, **attrs.asdict(row)})

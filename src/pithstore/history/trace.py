@@ -33,7 +33,7 @@ def plant(places: Iterator[tuple[Path, Path]]) -> Wanted:
     for path, name in places:
         if not path:
             return name
-        branch = root
+        branch: dict[str | int, Wanted] = root
         for token in path[:-1]:
             branch = branch.setdefault(token, {})  # type: ignore[assignment]  # a leaf has nothing below it
         branch[path[-1]] = name

@@ -1,0 +1,37 @@
+"""pithstore as one of the contenders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pithstore
+
+
+class Pithstore:
+    packs: tuple[str, ...] = ()
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "archive.pith"
+
+    def put(self, lines: Iterable[bytes]) -> int:
+        with pithstore.open(self._path, create=True) as store:
+            return store.put_many(lines).versions
+
+    def pack(self, how: str) -> None:
+        raise NotImplementedError(how)
+
+    def open(self) -> None:
+        self._store = pithstore.open(self._path, readonly=True)
+
+    def get(self, source: str, number: int) -> bytes:
+        return self._store.get_bytes(f"{source}@{number}")
+
+    def history(self, source: str) -> int:
+        return len(list(self._store.history(source)))
+
+    def verify(self) -> None:
+        with pithstore.open(self._path, readonly=True) as store:
+            report = store.verify()
+        if not report.ok:
+            raise SystemExit(f"pithstore: {report.problems[0]}")
