@@ -107,8 +107,18 @@ def measure(given: Input, names: list[str], rounds: int, room: Path) -> Measured
 
 
 def middle(found: list[Ceilings]) -> Ceilings:
-    """The round of which C is the median, whole, so that its steps belong together."""
-    return sorted(found, key=lambda one: one["steps"][-1]["seconds"])[len(found) // 2]
+    """Of each number the median of the rounds."""
+    return {
+        "steps": [
+            {"step": same[0]["step"], "seconds": statistics.median(step["seconds"] for step in same)}
+            for same in zip(*(one["steps"] for one in found), strict=True)
+        ],
+        "unique_bytes": found[0]["unique_bytes"],
+        "unique_sections": found[0]["unique_sections"],
+        "raw_get_p50_us": statistics.median(one["raw_get_p50_us"] for one in found),
+        "raw_get_p99_us": statistics.median(one["raw_get_p99_us"] for one in found),
+        "scan_seconds": statistics.median(one["scan_seconds"] for one in found),
+    }
 
 
 def make_inputs(given: argparse.Namespace, room: Path) -> Iterator[Input]:

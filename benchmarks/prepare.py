@@ -32,7 +32,7 @@ CORPORA = ("ror", "vulndb", "eol")
 
 @attrs.frozen
 class Row:
-    """One input: µs a record for reading it into canonical bytes, and for `prepare`, fast and by the definition."""
+    """One input: µs to read a record into canonical bytes, and to prepare it, with the fast path and without."""
 
     name: str
     bytes: float

@@ -52,6 +52,7 @@ def machine(room: Path) -> dict[str, object]:
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{models[0].split(': ')[1] if models else platform.machine()}, {os.cpu_count()} cores",
+        "load": f"{os.getloadavg()[0]:.1f} at the start; a busy machine tells little",
         "system": f"Linux {platform.release()}, {kind.stdout.strip()}",
         "versions": {
             "python": platform.python_version(),

@@ -59,7 +59,7 @@ def parse_value(text: str | bytes, limits: Limits = DEFAULT_LIMITS) -> Json:
         message = str(error)
     except RecursionError:
         raise _no_room(data) from None
-    _explain(data, limits, message)  # out here, where the error no longer holds what was parsed
+    raise _explained(data, limits, message)  # out here, where the error no longer holds what was parsed
 
 
 def count_rounded(text: str | bytes, limits: Limits = DEFAULT_LIMITS) -> int:
@@ -110,11 +110,11 @@ def overgrown(data: bytes, limits: Limits) -> bool:
     return containers > limits.containers
 
 
-def _explain(data: bytes, limits: Limits, message: str) -> NoReturn:
+def _explained(data: bytes, limits: Limits, message: str) -> InvalidRecord:
     fault = first_fault(data, limits)
     if fault is None:  # the interpreter is set up to refuse more than the form does
-        raise refuse_text(Reason.SYNTAX, f"this Python refuses the text: {message}", data, 0, None)
-    raise refuse_text(fault.reason, fault.why, data, fault.offset, fault.pointer)
+        return refuse_text(Reason.SYNTAX, f"this Python refuses the text: {message}", data, 0, None)
+    return refuse_text(fault.reason, fault.why, data, fault.offset, fault.pointer)
 
 
 def _no_room(data: bytes) -> InvalidRecord:

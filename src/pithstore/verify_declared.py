@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from pithstore.declared.declarations import declarations, declaring_sections, outcomes
+from pithstore.declared.declarations import Declaration, Outcome, declarations, declaring_sections, outcomes
 from pithstore.declared.entries import Declarations
 from pithstore.declared.ledger import Tally, add, encode_declarations, encode_outcomes, tally
+from pithstore.digest import Digest
 from pithstore.engine import Item
 from pithstore.errors import Damaged
 from pithstore.keys import OUTCOMES, SLOTS, STANDING, VERSIONS, outcomes_key, source_slot, split_key, standing_key
@@ -33,6 +34,8 @@ class DeclaredCheck:
         self._source = source
         self._entries = {key: value for key, value in items if split_key(key)[1] in (OUTCOMES, STANDING)}
         self._before: Declarations = ()
+        self._sections: dict[tuple[str, Digest], Declaration | None] = {}
+        self._told: list[Outcome] = []
         self._known = True
 
     def skip(self) -> None:
@@ -43,19 +46,28 @@ class DeclaredCheck:
         """Compare the entry of a version, the next by number, with what its sections declare."""
         if not self._known:
             return
-        now = declarations(declaring_sections(bodies), bodies, self._profile)
+        now = self._declarations(manifest, bodies)
         told = outcomes(self._before, now)
         self._before = now
         self._compare(outcomes_key(self._source, version.number), encode_outcomes(told, manifest), version.number)
-        if told:
-            slot = source_slot(self._source)
-            self.ledgers[slot] = add(self.ledgers[slot], tally(told))
+        self._told.extend(told)
+
+    def _declarations(self, manifest: Manifest, bodies: Mapping[str, bytes]) -> Declarations:
+        """What the sections declare; those that the version before had too are not read again."""
+        keys = [(section.name, section.digest) for section in manifest.sections]
+        fresh = {key[0]: bodies[key[0]] for key in keys if key not in self._sections}
+        new = {each.section: each for each in declarations(declaring_sections(fresh), fresh, self._profile)}
+        self._sections = {key: new.get(key[0]) if key[0] in fresh else self._sections[key] for key in keys}
+        return tuple(each for each in self._sections.values() if each is not None)
 
     def end(self) -> None:
         """Compare what is left of the source."""
+        slot = source_slot(self._source)
         if not self._known:
-            self.unknown.add(source_slot(self._source))
+            self.unknown.add(slot)
             return
+        if self._told:
+            self.ledgers[slot] = add(self.ledgers[slot], tally(self._told))
         self._compare(standing_key(self._source), encode_declarations(self._before), None)
         for key in self._entries:
             number = int.from_bytes(key[-4:], "big")
