@@ -26,10 +26,11 @@ class Digest(bytes):
     @classmethod
     def of(cls, *pieces: bytes) -> Self:
         """The digest of the pieces, one after the other."""
-        state = sha256()
-        for piece in pieces:
+        first, *others = pieces or (b"",)
+        state = sha256(first)
+        for piece in others:
             state.update(piece)
-        return cls(state.digest())
+        return bytes.__new__(cls, state.digest())
 
     @classmethod
     def from_text(cls, text: str) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypeAlias
 
 from pithstore.errors import NotFound, UsageError
@@ -20,6 +21,7 @@ def write_pointer(tokens: Iterable[str | int]) -> str:
     return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
 
 
+@lru_cache(maxsize=256)  # a profile's rules are read for every record
 def read_pointer(text: str) -> tuple[str, ...]:
     """The tokens of a pointer; UsageError where the text is not one (RFC 6901 section 3)."""
     if text == "":

@@ -123,19 +123,24 @@ class Reader:
 
     def sources(self) -> Iterator[Source]:
         """The sources that have a version within the horizon, in order of kind, then id."""
+        if self.horizon.is_open:
+            for page in self._source_pages():
+                yield from page
+        else:
+            yield from (version.source for version in self.latest())
+
+    def latest(self) -> Iterator[Version]:
+        """The version of each source that its bare reference means, in order of kind, then id."""
+        for page in self._source_pages():
+            yield from self._engine.view(partial(_latest, sources=page, horizon=self.horizon))
+
+    def _source_pages(self) -> Iterator[list[Source]]:
         from pithstore import sources
 
         after: Source | None = None
         while page := self._engine.view(partial(sources.page, after=after, limit=_PAGE)):
-            yield from page if self.horizon.is_open else filter(self._has_version, page)
+            yield page
             after = page[-1]
-
-    def _has_version(self, source: Source) -> bool:
-        try:
-            self.version(source)
-        except NotFound:
-            return False
-        return True
 
     def diff(
         self,
@@ -174,11 +179,6 @@ class Reader:
         return self._engine.view(
             lambda view: compare_digests(view, self._resolve(view, old), self._resolve(view, new), sections)
         )
-
-    def latest(self) -> Iterator[Version]:
-        """The version of each source that its bare reference means, in order of kind, then id."""
-        for source in self.sources():
-            yield self.version(source)
 
     def matrix(self, source: Ref | Source | str) -> Matrix:
         """The sections of a source against its versions: what became of each in each."""
@@ -351,6 +351,13 @@ def horizon_of(at: datetime | str | None, as_recorded: datetime | str | None, bu
 
 def _moment(moment: datetime | str | None) -> datetime | None:
     return read_time(moment) if isinstance(moment, str) else moment
+
+
+def _latest(view: View, sources: Iterable[Source], horizon: Horizon) -> list[Version]:
+    from pithstore.select import select
+
+    found = (select(view, source, None, horizon) for source in sources)
+    return [version for version in found if version is not None]
 
 
 def _get_bytes(view: View, ref: Ref, horizon: Horizon) -> bytes:

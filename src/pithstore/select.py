@@ -34,6 +34,8 @@ def select(view: View, source: Source, selector: Selector | None, horizon: Horiz
             found = _newest_of_line(view, Line(source, builder_version), horizon)
         case BySnapshot(prefix):
             found = _by_snapshot(view, source, prefix, horizon)
+        case None if horizon.is_open:
+            found = next(iter(versions.page(view, source, limit=1, reverse=True)), None)
         case None if horizon.at is not None:
             found = _as_of(view, source, AsOf(horizon.at), horizon)
         case None:

@@ -18,6 +18,7 @@ Drift: TypeAlias = Literal["changed though declared the same", "same though decl
 VERDICTS: tuple[Verdict, ...] = ("match", "mismatch", "unknown rule")
 DRIFTS: tuple[Drift, ...] = ("changed though declared the same", "same though declared changed")
 
+_NAME = canonical(DECLARED) + b":"
 _MARK_BYTES = 16
 
 
@@ -61,7 +62,7 @@ def declaring_sections(bodies: Mapping[str, bytes]) -> dict[str, Json]:
 def _declaration(name: str, verdict: Verdict, section: Json, body: bytes) -> Declaration:
     members = section if isinstance(section, dict) else {}
     declared = canonical(members[DECLARED])
-    member = canonical(DECLARED) + b":" + declared
+    member = _NAME + declared
     at = body.find(member) if body.count(member) == 1 else _place(members)
     rest = body[:at] + body[at + len(member) :]
     return Declaration(name, verdict, _mark(declared), _mark(rest))
