@@ -9,6 +9,7 @@ import click
 
 from pithstore.cli import options
 from pithstore.cli.output import print_json, print_line
+from pithstore.cli.version_json import version_json
 from pithstore.errors import UsageError
 from pithstore.times import read_time, write_time
 
@@ -64,15 +65,8 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _entry_json(entry: LogEntry) -> dict[str, Json]:
-    version = entry.version
     return {
-        "source": str(version.source),
-        "number": version.number,
-        "builder_version": version.builder_version,
-        "source_version": version.source_version,
-        "snapshot": str(version.snapshot),
-        "observed_at": write_time(version.observed_at),
-        "recorded_at": write_time(version.recorded_at),
+        **version_json(entry.version),
         "changed": None if entry.changed is None else list(entry.changed),
     }
 

@@ -6,6 +6,7 @@ import click
 
 from pithstore.cli import options
 from pithstore.cli.output import print_json, print_line
+from pithstore.cli.version_json import version_json
 from pithstore.times import write_time
 
 
@@ -21,17 +22,7 @@ def command() -> None:
     with options.open_reader() as store:
         for version in store.latest():
             if options.wants_json():
-                print_json(
-                    {
-                        "source": str(version.source),
-                        "number": version.number,
-                        "builder_version": version.builder_version,
-                        "source_version": version.source_version,
-                        "snapshot": str(version.snapshot),
-                        "observed_at": write_time(version.observed_at),
-                        "recorded_at": write_time(version.recorded_at),
-                    }
-                )
+                print_json(version_json(version))
             else:
                 time = write_time(version.observed_at)
                 print_line(
