@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from pithstore.errors import UsageError
 from pithstore.pointer import Json
 from pithstore.refusal import Reason, refuse_value
 
 CANONICAL_FORM = "pith-json-1"
+
+_SHORT = 100  # characters of a name that is worth keeping
 
 # Values come from `parse` or passed `check_value`, so none holds itself: the circle check would only cost time.
 _encode = json.JSONEncoder(
@@ -58,7 +61,12 @@ def join(sections: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
     """
     before = b"{"
     for name, body in sections:
-        yield before + canonical(name) + b":"
+        yield before + (_short_name(name) if len(name) <= _SHORT else canonical(name)) + b":"
         yield body
         before = b","
     yield b"}" if before == b"," else b"{}"
+
+
+@lru_cache(maxsize=1024)  # records of one family have the same few names
+def _short_name(name: str) -> bytes:
+    return canonical(name)

@@ -5,6 +5,8 @@ It covers space and key too: an entry that turns up under another key is damaged
 
 from __future__ import annotations
 
+from functools import cache
+
 from blake3 import blake3
 
 from pithstore.errors import Damaged
@@ -26,6 +28,10 @@ def unseal(space: str, key: bytes, value: bytes) -> bytes:
 
 
 def _checksum(space: str, key: bytes, payload: bytes) -> bytes:
+    return blake3(_name(space) + len(key).to_bytes(2, "big") + key + payload).digest(length=SEAL_BYTES)
+
+
+@cache  # the spaces are few
+def _name(space: str) -> bytes:
     name = space.encode()
-    head = bytes([len(name)]) + name + len(key).to_bytes(2, "big") + key
-    return blake3(head + payload).digest(length=SEAL_BYTES)
+    return bytes([len(name)]) + name

@@ -51,9 +51,9 @@ def slices(place: Place) -> Iterator[Slice]:
         sequence, start = sequence + 1, 0
 
 
-def stream_of(value: bytes) -> bytes:
-    """The part of the stream that a value holds."""
-    return value[FIRST_FRAME_BYTES:-SEAL_BYTES]
+def cut(value: bytes, start: int, stop: int) -> bytes:
+    """A part of the stream that a value holds; shorter where the value ends before it."""
+    return value[FIRST_FRAME_BYTES + start : min(FIRST_FRAME_BYTES + stop, max(len(value) - SEAL_BYTES, 0))]
 
 
 def write_tail(end: TailEnd, bodies: Iterable[bytes]) -> tuple[list[Place], list[Item], TailEnd]:

@@ -53,7 +53,7 @@ from pithstore.profile import Profile
 from pithstore.report import Problem, Stat, VerifyReport
 from pithstore.results import PutResult, PutSummary
 from pithstore.seal import SEAL_BYTES, seal, unseal
-from pithstore.tail import FIRST_FRAME_BYTES, STREAM_BYTES, VALUE_BYTES, TailEnd, slices, stream_of, write_tail
+from pithstore.tail import FIRST_FRAME_BYTES, STREAM_BYTES, VALUE_BYTES, TailEnd, cut, slices, write_tail
 from pithstore.testing.strategies import moments, names, scalars, sources, texts
 from tests.pure.laws import definition
 
@@ -225,7 +225,7 @@ BODIES = st.lists(
 
 
 def read_back(place: Place, values: dict[bytes, bytes]) -> bytes:
-    return b"".join(stream_of(values[part.key])[part.start : part.stop] for part in slices(place))
+    return b"".join(cut(values[part.key], part.start, part.stop) for part in slices(place))
 
 
 @given(BODIES, st.integers(0, 2**32 - 1), st.integers(0, 2**31))
@@ -244,7 +244,7 @@ def test_blobs_in_a_tail_are_where_their_places_say(bodies: list[bytes], writer:
 @given(BODIES)
 def test_a_tail_can_be_read_without_its_index(bodies: list[bytes]) -> None:
     _, values, _ = write_tail(TailEnd(1, 0), bodies)
-    reader = Reader(b"".join(stream_of(value) for _, value in values))
+    reader = Reader(b"".join(cut(value, 0, STREAM_BYTES) for _, value in values))
     assert [reader.raw(reader.number()) for _ in bodies] == bodies
     reader.end()
 
