@@ -20,7 +20,10 @@ settings.register_profile(
 settings.register_profile("long", settings.get_profile("default"), derandomize=False, max_examples=100 * EXAMPLES)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-# A shell starts what it runs in the background with Ctrl-C ignored, and that is inherited by all that the tests
-# start: the tests of Ctrl-C would wait for nothing.
+# A shell starts what it runs in the background with Ctrl-C ignored, nohup ignores SIGHUP, and that is inherited by
+# all that the tests start: the tests that end a process would wait for nothing.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
