@@ -11,7 +11,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TypedDict
 
@@ -33,7 +33,7 @@ class Row(TypedDict):
 
 def versions(count: int) -> list[Record]:
     """The history of one source, in which the paper changed in `PAPERS` versions and its licence never."""
-    records = list(history(1, count))
+    records = [dict(record) for record, _ in groupby(history(1, 2 * count))][:count]
     paper = records[0]["paper"]
     assert isinstance(paper, dict)
     for i, record in enumerate(records):
