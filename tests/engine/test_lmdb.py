@@ -33,7 +33,7 @@ from pithstore.engine.generations import WRITE_LOCK, move_current
 from pithstore.engine.lmdb import LmdbEngine
 from pithstore.engine.write_lock import WriteLock
 from pithstore.errors import Damaged, NoStore, PithstoreError, StorageFailed, StoreBusy, StoreExists, UsageError
-from pithstore.testing.contract import (
+from pithstore.testing.engine_tests import (
     SPACES,
     bump,
     count,
@@ -285,7 +285,7 @@ DEFAULT_ENGINE_SCRIPT = """
 import sys
 from pathlib import Path
 from pithstore.engine.lmdb import LmdbEngine
-from pithstore.testing.contract import SPACES, bump
+from pithstore.testing.engine_tests import (SPACES, bump)
 for name, opener in zip(sys.argv[1:], (LmdbEngine.create, LmdbEngine.open)):
     engine = opener(Path(name), SPACES)
     print(engine.update(bump))
