@@ -6,7 +6,8 @@ content, or by a key where one is given, so that one that came is one change, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import TypeAlias
 
 from pithstore.canonical import canonical
@@ -28,8 +29,6 @@ _Pair: TypeAlias = tuple[str, Json, Json, int]
 
 # Levels down to which values are compared whole first, and lists matched: each such look reads all that is below.
 _DEEP = 32
-
-_FEW = 16  # so many elements are compared with each other before they are written to be compared
 
 
 def diff(old: Json, new: Json, at: Path = (), keys: ListKeys = NO_KEYS) -> Iterator[Change]:
@@ -136,34 +135,29 @@ def _by_position(old: int, new: int) -> Matching:
 
 
 def _match_middles(old: list[Json], new: list[Json], field: str | None) -> Matching:
-    contents = _few_contents if len(old) + len(new) <= _FEW else _contents
-    known = contents([*old, *new])
-    before, after = known[: len(old)], known[len(old) :]
+    before, after = [_content(item) for item in old], [_content(item) for item in new]
     if field is None:
         return match(before, after, most_alike(old, new))
     return match_keyed([_key(item, field) for item in old], [_key(item, field) for item in new], before, after)
 
 
-def _few_contents(elements: list[Json]) -> list[Content]:
-    """What each is known by: the index of the first that is the same."""
-    known: list[Content] = []
-    for i, element in enumerate(elements):
-        first = i
-        for j in range(i):
-            if element == elements[j] and same(elements[j], element):
-                first = j
-                break
-        known.append(first)
-    return known
-
-
-def _contents(elements: list[Json]) -> list[Content]:
-    return [_content(element) for element in elements]
-
-
 def _content(value: Json) -> Content:
+    """What an element is known by: equal for exactly equal values alone."""
     # bytes, str and int are never equal to each other, so the two cheap sorts need not be written
-    return value if type(value) is str or type(value) is int else canonical(value)
+    if type(value) is str or type(value) is int:
+        return value
+    try:
+        return _writer()(value)
+    except TypeError:  # an integer over 64 bits, or nested too deep for it
+        return canonical(value)
+
+
+@cache
+def _writer() -> Callable[[Json], bytes]:
+    """A quick way to bytes that differ where values do; no canonical form, which spells some doubles otherwise."""
+    from orjson import OPT_SORT_KEYS, dumps  # it takes 5 ms to import, and most of what is read is no diff
+
+    return partial(dumps, option=OPT_SORT_KEYS)
 
 
 def _key(element: Json, field: str) -> Content | None:
