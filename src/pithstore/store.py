@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from pithstore import meta
 from pithstore.engine import Engine, Update
-from pithstore.errors import InvalidRecord, NoStore, StoreExists, UsageError
-from pithstore.keys import LATER_SPACES, SPACES
+from pithstore.errors import InvalidRecord, UsageError
+from pithstore.opening import open_engine
 from pithstore.pointer import Json
 from pithstore.reader import Reader, horizon_of
 
@@ -47,22 +46,11 @@ def open(  # noqa: A001 - read as pithstore.open
     `patience` is how many seconds a put waits for other writers before it says StoreBusy.  NoStore, Damaged,
     FormatUnknown or StorageFailed where the store cannot be opened.
     """
-    from pithstore.engine.lmdb import LmdbEngine
-
-    if "://" in os.fspath(path):
-        raise UsageError(f"there is no engine for {os.fspath(path)!r}; give the path of a directory")
     if create and readonly:
         raise UsageError("a store cannot be created read-only; open it with one of create and readonly")
     wanted = None if profile is None and limits is None else _configuration(profile, limits)
-    try:
-        engine = LmdbEngine.open(path, SPACES, later=LATER_SPACES, readonly=readonly, patience=patience)
-    except NoStore:
-        if not create:
-            raise
-        first = partial(meta.write_first, configuration=wanted or _configuration(None, None))
-        with suppress(StoreExists):  # somebody was quicker: open theirs
-            LmdbEngine.create(path, SPACES, first, patience=patience).close()
-        engine = LmdbEngine.open(path, SPACES, later=LATER_SPACES, patience=patience)
+    new = (wanted or _configuration(None, None)) if create else None
+    engine = open_engine(path, new, readonly=readonly, patience=patience)
     store = Store(engine)
     try:
         if wanted is not None and store.configuration != wanted:

@@ -34,15 +34,14 @@ def _keep(key: str) -> Callable[[click.Context, click.Parameter, object], None]:
     return keep
 
 
+def _option(name: str, metavar: str, key: str, told: str) -> Callable[[Decorated], Decorated]:
+    """An option whose value is kept with the context, for whoever asks for it later."""
+    return click.option(name, metavar=metavar, expose_value=False, callback=_keep(key), help=told)
+
+
 def shared_options(command: Decorated) -> Decorated:
     """Give a command --store and --json."""
-    store = click.option(
-        "--store",
-        metavar="PATH",
-        expose_value=False,
-        callback=_keep(_STORE),
-        help="The store; else $PITHSTORE, else the nearest .pithstore.",
-    )
+    store = _option("--store", "PATH", _STORE, "The store; else $PITHSTORE, else the nearest .pithstore.")
     as_json = click.option(
         "--json", is_flag=True, expose_value=False, callback=_keep(_JSON), help="Print JSON, for programs."
     )
@@ -51,33 +50,15 @@ def shared_options(command: Decorated) -> Decorated:
 
 def horizon_options(command: Decorated) -> Decorated:
     """Give a command --at and --as-recorded: what had been observed, and what the store knew, by then."""
-    at = click.option(
-        "--at",
-        metavar="TIME",
-        expose_value=False,
-        callback=_keep(_AT),
-        help="Read as of then, by the time of observation.",
-    )
-    as_recorded = click.option(
-        "--as-recorded",
-        metavar="TIME",
-        expose_value=False,
-        callback=_keep(_AS_RECORDED),
-        help="Read what the store had recorded by then.",
-    )
-    return at(as_recorded(command))
+    at = _option("--at", "TIME", _AT, "Read as of then, by the time of observation.")
+    recorded = _option("--as-recorded", "TIME", _AS_RECORDED, "Read what the store had recorded by then.")
+    return at(recorded(command))
 
 
 def builder_option(command: Decorated) -> Decorated:
     """Give a command --builder: the history of what one builder made, as if there were no other."""
-    builder = click.option(
-        "--builder",
-        metavar="NAME",
-        expose_value=False,
-        callback=_keep(_BUILDER),
-        help="Only what this builder made: changes are then since its version before.",
-    )
-    return builder(command)
+    told = "Only what this builder made: changes are then since its version before."
+    return _option("--builder", "NAME", _BUILDER, told)(command)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial, reduce
 
@@ -17,14 +17,14 @@ import attrs
 
 from pithstore import meta
 from pithstore.bulk import batches
-from pithstore.configuration import Configuration
 from pithstore.counts import FileProgress, Totals
 from pithstore.engine import Engine, Update
-from pithstore.errors import Damaged, NoStore, StoreBusy, StoreExists, UsageError
+from pithstore.errors import Damaged, StoreBusy, StoreExists, UsageError
 from pithstore.export.archive_file import ArchiveFile, Contents
 from pithstore.files import FileId, read_progress, write_progress
 from pithstore.ingest import Arrival, Stored, store
-from pithstore.keys import LATER_SPACES, SOURCES, SPACES, VERSIONS
+from pithstore.keys import SOURCES, VERSIONS
+from pithstore.opening import open_engine
 from pithstore.results import PutSummary
 from pithstore.tail import TailEnd
 from pithstore.totals import read_slots
@@ -45,25 +45,11 @@ def restore_archive(
     UsageError where it has another configuration.
     """
     contents = archive.check()
-    with closing(_opened(path, contents.configuration, patience)) as engine:
+    with closing(open_engine(path, contents.configuration, patience=patience)) as engine:
         try:
             return restore(engine, archive, contents, said)
         except (StoreExists, UsageError) as error:
             raise type(error)(f"{os.fspath(path)}: {error}") from None
-
-
-def _opened(path: str | os.PathLike[str], configuration: Configuration, patience: float) -> Engine:
-    from pithstore.engine.lmdb import LmdbEngine
-
-    if "://" in os.fspath(path):
-        raise UsageError(f"there is no engine for {os.fspath(path)!r}; give the path of a directory")
-    try:
-        return LmdbEngine.open(path, SPACES, later=LATER_SPACES, patience=patience)
-    except NoStore:
-        first = partial(meta.write_first, configuration=configuration)
-        with suppress(StoreExists):  # somebody was quicker: what they made is looked at as any other
-            LmdbEngine.create(path, SPACES, first, patience=patience).close()
-        return LmdbEngine.open(path, SPACES, later=LATER_SPACES, patience=patience)
 
 
 def restore(engine: Engine, archive: ArchiveFile, contents: Contents, said: Said) -> PutSummary:
