@@ -17,7 +17,6 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -25,10 +24,12 @@ from pathlib import Path
 
 import inputs
 from ceilings import Ceilings
+from claims import claims, claims_table
 from inputs import Input
+from machine import machine
 from measured import ENTRIES, READERS, Entry, installed, kind_of
-from process_memory import family_kilobytes
-from tables import Measured, Row, as_json, machine, print_tables
+from outcome import Outcome, Row, ceilings_table, engine_words, figures, heading, stores_table
+from process_memory import run
 
 SLOW = ("git",)  # asked once, whatever the rounds
 
@@ -36,29 +37,14 @@ SLOW = ("git",)  # asked once, whatever the rounds
 def ask(action: str, name: str, given: Input, folder: Path) -> tuple[str, float]:
     """What a child printed, and the most megabytes that it and its children held for themselves."""
     script = str(Path(__file__).with_name("measured.py"))
-    command = [sys.executable, script, action, name, given.folder, str(folder)]
-    peak = 0
-    with tempfile.TemporaryFile("w+") as out:
-        process = subprocess.Popen(command, stdout=out)
-        while process.poll() is None:
-            peak = max(peak, family_kilobytes(process.pid))
-            try:
-                process.wait(0.02)
-            except subprocess.TimeoutExpired:
-                continue
-        if process.returncode:
-            raise SystemExit(f"{action} of {name} ended with {process.returncode}")
-        out.seek(0)
-        return out.read(), peak / 1024
+    return run([sys.executable, script, action, name, given.folder, str(folder)])
 
 
-def question(action: str, name: str, given: Input, folder: Path) -> Row:
-    """The answer of a contender, with its memory where it is a matter of interest."""
+def question(action: str, name: str, given: Input, folder: Path, memory: str | None = None) -> Row:
+    """The answer of a contender, with its memory under that name where it is a matter of interest."""
     text, megabytes = ask(action, name, given, folder)
     found: Row = json.loads(text)
-    if action in ("put", "verify"):
-        found[f"{action}_megabytes"] = megabytes
-    return found
+    return found if memory is None else {**found, memory: megabytes}
 
 
 def allocated(folder: Path) -> int:
@@ -71,25 +57,28 @@ def round_of(name: str, entry: Entry, given: Input, room: Path) -> Iterator[tupl
     folder, fresh = room / "store", room / "fresh"
     folder.mkdir(parents=True)
     fresh.mkdir()
-    start = question("put", name, given, folder)
-    first = start | question("first", name, given, fresh)
-    first |= question("again", name, given, folder) | {"bytes": allocated(folder)}
-    first |= question("read", name, given, folder) | question("verify", name, given, folder)
-    yield name, first
+    start = question("put", name, given, folder, "put_megabytes") | question("first", name, given, fresh)
+    yield name, start | looked_at(name, given, folder)
     for how in kind_of(name).packs:
-        packed = start | question(how, name, given, folder) | {"bytes": allocated(folder)}
-        packed |= question("read", name, given, folder) | question("verify", name, given, folder)
-        yield f"{name}, {how}", packed
+        packed = start | question(how, name, given, folder, "pack_megabytes")
+        yield f"{name}, {how}", packed | looked_at(name, given, folder)
         for reader in entry.readers:
             if installed(READERS[reader]):
                 yield f"{name}, {how}, by {reader}", question("read", reader, given, folder)
+
+
+def looked_at(name: str, given: Input, folder: Path) -> Row:
+    """Size and speed of a store as it lies there."""
+    found: Row = {"bytes": allocated(folder)}
+    found |= question("read", name, given, folder) | question("verify", name, given, folder, "verify_megabytes")
+    return found | question("again", name, given, folder)
 
 
 def medians(rounds: list[Row]) -> Row:
     return {name: statistics.median(row[name] for row in rounds) for name in rounds[0]}
 
 
-def measure(given: Input, names: list[str], rounds: int, room: Path) -> Measured:
+def measure(given: Input, names: list[str], rounds: int, room: Path) -> Outcome:
     """The contenders take turns, so that a machine that slows down slows all of them down."""
     found: dict[str, list[Row]] = {}
     ceilings: list[Ceilings] = []
@@ -99,11 +88,20 @@ def measure(given: Input, names: list[str], rounds: int, room: Path) -> Measured
         for name in names:
             if number and name in SLOW:
                 continue
-            print(f"{given.name}, round {number + 1} of {rounds}: {name}", file=sys.stderr)
+            print(f"{given.name}, round {number + 1} of {rounds}: {name}", file=sys.stderr, flush=True)
             for form, row in round_of(name, ENTRIES[name], given, room / "round"):
                 found.setdefault(form, []).append(row)
             shutil.rmtree(room / "round")
-    return Measured(given, middle(ceilings), {form: medians(rows) for form, rows in found.items()})
+    return {
+        "input": given.name,
+        "records": given.records,
+        "bytes": given.size,
+        "sources": given.sources,
+        "versions": given.versions,
+        "newest": given.newest,
+        "ceilings": middle(ceilings),
+        "stores": {form: medians(rows) for form, rows in found.items()},
+    }
 
 
 def middle(found: list[Ceilings]) -> Ceilings:
@@ -119,6 +117,20 @@ def middle(found: list[Ceilings]) -> Ceilings:
         "raw_get_p99_us": statistics.median(one["raw_get_p99_us"] for one in found),
         "scan_seconds": statistics.median(one["scan_seconds"] for one in found),
     }
+
+
+def print_outcome(outcome: Outcome) -> None:
+    print(f"\n== {heading(outcome)}\n{ceilings_table(outcome).text()}\n{engine_words(outcome)}")
+    print(f"\n{stores_table(outcome).text()}")
+    if "git" in outcome["stores"]:
+        print("git answers a get by cat-file, which does not hash what it reads; pygit2 and all others do.")
+    if asked := claims(outcome):
+        print(f"\n{claims_table(asked).text()}")
+
+
+def as_json(outcome: Outcome) -> dict[str, object]:
+    judged = [{**claim._asdict(), "verdict": claim.verdict} for claim in claims(outcome)]
+    return {**outcome, "figures": figures(outcome), "claims": judged}
 
 
 def make_inputs(given: argparse.Namespace, room: Path) -> Iterator[Input]:
@@ -147,7 +159,6 @@ def present(wanted: list[str]) -> list[str]:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--json-file", type=Path, help="write the JSON object to this file too")
     parser.add_argument("--rounds", type=int, default=1, help="rounds, of which the medians count (default 1)")
     parser.add_argument(
         "--generated",
@@ -168,18 +179,15 @@ def main() -> None:
         where = machine(Path(room))
         if not given.json:
             print(*(f"{name}: {value}" for name, value in where.items()), sep="\n")
-        results = []
+        outcomes = []
         for one in make_inputs(given, Path(room)):
-            measured = measure(one, names, given.rounds, Path(room) / "work")
-            results.append(as_json(measured))
+            outcomes.append(measure(one, names, given.rounds, Path(room) / "work"))
             if not given.json:
-                print_tables(measured)
+                print_outcome(outcomes[-1])
             shutil.rmtree(one.folder)
-    text = json.dumps({**where, "rounds": given.rounds, "inputs": results}, ensure_ascii=False)
     if given.json:
-        print(text)
-    if given.json_file:
-        given.json_file.write_text(text + "\n")
+        found = [as_json(outcome) for outcome in outcomes]
+        print(json.dumps({**where, "rounds": given.rounds, "inputs": found}, ensure_ascii=False, indent=1))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ GETS, HISTORIES = 2000, 50
 class Input:
     """A file of lines in a folder, the newest record of each line of versions, and what a store must answer.
 
-    `gets` are source, number and snapshot of versions from anywhere; `histories` are sources with their versions.
+    `gets` are source, number and snapshot of versions that a later one followed, or, where no source has two, of
+    any; `histories` are sources with their versions.
     """
 
     name: str
@@ -83,7 +84,8 @@ def make(name: str, lines: Iterable[bytes], folder: Path) -> Input:
         file.writelines(newest.values())
     random = Random(1)
     numbers = {source: number for source, number, _ in versions}
-    asked = random.sample(versions, min(GETS, len(versions)))
+    old = [version for version in versions if version[1] < numbers[version[0]]] or versions
+    asked = random.sample(old, min(GETS, len(old)))
     histories = random.sample(list(numbers.items()), min(HISTORIES, len(numbers)))
     made = Input(name, str(folder), count, size, len(numbers), len(versions), len(newest), asked, histories)
     (folder / "input.json").write_text(json.dumps(attrs.asdict(made)))

@@ -31,6 +31,7 @@ class Entry:
 
 ENTRIES = {
     "pithstore": Entry("pith_contender", "Pithstore"),
+    "pithstore, two workers": Entry("pith_contender", "TwoWorkers"),
     "plain LMDB": Entry("plain_lmdb", "PlainLmdb"),
     "SQLite + zstd": Entry("sqlite_zstd", "SqliteZstd"),
     "RocksDB + zstd": Entry("rocks", "Rocks", "rocksdict"),

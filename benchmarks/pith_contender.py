@@ -9,7 +9,7 @@ import pithstore
 
 
 class Pithstore:
-    packs: tuple[str, ...] = ()
+    packs: tuple[str, ...] = ("compact",)
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "archive.pith"
@@ -19,7 +19,8 @@ class Pithstore:
             return store.put_many(lines).versions
 
     def pack(self, how: str) -> None:
-        raise NotImplementedError(how)
+        with pithstore.open(self._path) as store:
+            store.compact()
 
     def open(self) -> None:
         self._store = pithstore.open(self._path, readonly=True)
@@ -35,3 +36,13 @@ class Pithstore:
             report = store.verify()
         if not report.ok:
             raise SystemExit(f"pithstore: {report.problems[0]}")
+
+
+class TwoWorkers(Pithstore):
+    """The same, put by two processes that prepare the records and one that writes them."""
+
+    packs = ()
+
+    def put(self, lines: Iterable[bytes]) -> int:
+        with pithstore.open(self._path, create=True) as store:
+            return store.put_many(lines, workers=2).versions

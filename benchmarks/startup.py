@@ -19,7 +19,7 @@ SEED = Path(__file__).parents[1] / "examples" / "pith-2606.09475.json"
 SCRIPT = str(Path(sys.executable).with_name("pithstore"))
 REF = "arxiv:2606.09475"
 RUNS = 25
-HELP_LIMIT, GET_LIMIT = 8, 10
+HELP_LIMIT, GET_LIMIT = 6, 8
 
 
 def cpu_seconds(command: list[str], bytecode: str) -> float:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import attrs
 
 from pithstore.codec import Place, decode_place, encode_place
 from pithstore.digest import Digest
-from pithstore.engine import Update, View
+from pithstore.engine import Item, Update, View
 from pithstore.errors import Damaged
 from pithstore.keys import BLOBS, TAIL
-from pithstore.seal import seal, unseal
-from pithstore.tail import TailEnd, cut, slices, write_tail
+from pithstore.seal import seal_many, unseal
+from pithstore.tail import TailEnd, cut, holds, slices, write_tail
 
 _VALUES_AT_ONCE = 64
+_COMPARED = 50_000
 
 
 def locate_many(view: View, digests: Sequence[Digest]) -> list[Place | None]:
@@ -33,10 +36,10 @@ def read_place(key: bytes, value: bytes) -> Place:
     return decode_place(unseal(BLOBS, key, value))
 
 
-def read_many(view: View, places: Sequence[Place | None], *, sealed: bool = False) -> list[bytes]:
+def read_many(view: View, places: Sequence[Place | None]) -> list[bytes]:
     """The bytes at each place, as they lie there: whoever takes them hashes them.  b"" where there is no place.
 
-    Bytes that are missing are left out: the hash tells.  `sealed` leaves out values whose checksum is wrong too.
+    Bytes that are missing are left out: the hash tells.
     """
     pieces: list[list[bytes]] = [[] for _ in places]
     wanted: dict[bytes, list[tuple[int, int, int]]] = {}
@@ -46,19 +49,100 @@ def read_many(view: View, places: Sequence[Place | None], *, sealed: bool = Fals
     keys = sorted(wanted)  # a blob's parts come in the order of their values
     for page in (keys[i : i + _VALUES_AT_ONCE] for i in range(0, len(keys), _VALUES_AT_ONCE)):
         for key, value in zip(page, view.get_many(TAIL, page), strict=True):
-            sound = _sound(key, value or b"") if sealed else value or b""
             for i, start, stop in wanted[key]:
-                pieces[i].append(cut(sound, start, stop))
+                pieces[i].append(cut(value or b"", start, stop))
     return [b"".join(parts) for parts in pieces]
 
 
-def _sound(key: bytes, value: bytes) -> bytes:
-    """The value, or nothing where its checksum is wrong."""
+@attrs.frozen
+class Lacking:
+    """Which of some blobs the index does not know, and which it knows, but the store holds them not as they are.
+
+    The latter with the home that the index says; b"" where its entry is not sound.
+    """
+
+    new: set[Digest]
+    unsound: dict[Digest, bytes]
+
+
+class Compared:
+    """The latest entries of the index whose blobs were written or compared by one writer.
+
+    While the index still has that very entry, the blob is not compared again: its bytes are never written over.  So
+    a run of a transaction that was thrown away may leave its entries here.
+    """
+
+    def __init__(self) -> None:
+        self._young: dict[Digest, bytes] = {}
+        self._old: dict[Digest, bytes] = {}
+
+    def knows(self, digest: Digest, entry: bytes) -> bool:
+        """Whether the blob was compared when the index had this entry for it."""
+        if self._young.get(digest) == entry:
+            return True
+        if self._old.get(digest) != entry:
+            return False
+        self._young[digest] = entry
+        return True
+
+    def add(self, entries: Iterable[tuple[Digest, bytes]]) -> None:
+        """Keep the entries for a while."""
+        if len(self._young) > _COMPARED:
+            self._old, self._young = self._young, {}
+        self._young.update(entries)
+
+
+def lacking(view: View, bodies: Mapping[Digest, bytes], compared: Compared | None) -> Lacking:
+    """What the store lacks of these blobs; those that were compared before are taken as sound.
+
+    A blob in a value whose checksum is wrong is not sound, whatever its own bytes are.
+    """
+    entries = zip(bodies, view.get_many(BLOBS, list(bodies)), strict=True)
+    known = {digest: entry for digest, entry in entries if entry is not None}
+    unseen = {
+        digest: entry for digest, entry in known.items() if compared is None or not compared.knows(digest, entry)
+    }
+    unsound = _compare(view, bodies, unseen)
+    if compared is not None:
+        compared.add((digest, entry) for digest, entry in unseen.items() if digest not in unsound)
+    return Lacking(bodies.keys() - known.keys(), unsound)
+
+
+def _compare(view: View, bodies: Mapping[Digest, bytes], entries: Mapping[Digest, bytes]) -> dict[Digest, bytes]:
+    """Those that do not lie where their entries say, with the home that they say."""
+    unsound: dict[Digest, bytes] = {}
+    wanted: dict[bytes, list[tuple[Digest, bytes, int, bytes]]] = {}
+    for digest, entry in entries.items():
+        place, body = _place(digest, entry), bodies[digest]
+        if place is None or place.length != len(body):
+            unsound[digest] = b"" if place is None else place.home
+            continue
+        at = 0
+        for part in slices(place):
+            stop = at + part.stop - part.start
+            wanted.setdefault(part.key, []).append((digest, place.home, part.start, body[at:stop]))
+            at = stop
+    for key, value in _tail_values(view, wanted):
+        for digest, home, start, piece in wanted[key]:
+            if not holds(value, start, piece):
+                unsound[digest] = home
+    return unsound
+
+
+def _tail_values(view: View, wanted: Iterable[bytes]) -> Iterator[Item]:
+    """The values of the tail with these keys, a page at a time; b"" for one that is not there or not sound."""
+    keys = sorted(wanted)
+    for page in (keys[i : i + _VALUES_AT_ONCE] for i in range(0, len(keys), _VALUES_AT_ONCE)):
+        for key, value in zip(page, view.get_many(TAIL, page), strict=True):
+            yield key, value if value is not None and _is_sound(key, value) else b""
+
+
+def _is_sound(key: bytes, value: bytes) -> bool:
     try:
         unseal(TAIL, key, value)
     except Damaged:
-        return b""
-    return value
+        return False
+    return True
 
 
 def has_many(view: View, digests: Sequence[Digest]) -> list[bool]:
@@ -66,12 +150,25 @@ def has_many(view: View, digests: Sequence[Digest]) -> list[bool]:
     return view.has_many(BLOBS, digests)
 
 
-def write_many(update: Update, end: TailEnd, blobs: Iterable[tuple[Digest, bytes]]) -> TailEnd:
+@attrs.frozen
+class Blob:
+    """Bytes with their digest and the mark of their home."""
+
+    digest: Digest
+    body: bytes
+    home: bytes
+
+
+def write_many(update: Update, end: TailEnd, blobs: Sequence[Blob], compared: Compared | None) -> TailEnd:
     """Append the blobs to the writer's tail and point their digests to them; where the writer goes on."""
-    listed = list(blobs)
-    places, values, end = write_tail(end, (body for _, body in listed))
+    bodies, homes = (blob.body for blob in blobs), (blob.home for blob in blobs)
+    places, values, end = write_tail(end, bodies, homes=homes)
     if update.create_many(TAIL, values, rising=True) != len(values):
         raise Damaged("a value of the tail stands where none was written yet; run verify")
-    entries = [(digest, encode_place(place)) for (digest, _), place in zip(listed, places, strict=True)]
-    update.put_many(BLOBS, sorted((key, seal(BLOBS, key, payload)) for key, payload in entries))
+    entries = seal_many(
+        BLOBS, ((blob.digest, encode_place(place)) for blob, place in zip(blobs, places, strict=True))
+    )
+    update.put_many(BLOBS, entries)
+    if compared is not None:
+        compared.add((Digest(key), entry) for key, entry in entries)
     return end

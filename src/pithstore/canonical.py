@@ -61,12 +61,17 @@ def join(sections: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
     """
     before = b"{"
     for name, body in sections:
-        yield before + (_short_name(name) if len(name) <= _SHORT else canonical(name)) + b":"
+        yield before + start_of(name)
         yield body
         before = b","
     yield b"}" if before == b"," else b"{}"
 
 
+def start_of(name: str) -> bytes:
+    """What stands before the bytes of a member of that name in the canonical form of an object: `"name":`."""
+    return _short_start(name) if len(name) <= _SHORT else canonical(name) + b":"
+
+
 @lru_cache(maxsize=1024)  # records of one family have the same few names
-def _short_name(name: str) -> bytes:
-    return canonical(name)
+def _short_start(name: str) -> bytes:
+    return canonical(name) + b":"

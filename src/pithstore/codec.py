@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from functools import lru_cache
 
 import attrs
 
@@ -16,17 +17,25 @@ from pithstore.errors import Damaged
 from pithstore.model import Manifest, Scalar, SectionEntry, Source, Version
 from pithstore.times import from_microseconds, to_microseconds
 
+HOME_BYTES = 8
+TEXT_HASH_BYTES = 16
+_SHORT = 100  # characters of a name that is worth keeping
 _LONGEST_SHIFT = 63  # ten bytes
+_ONE_BYTE = tuple(bytes((number,)) for number in range(0x80))
 
 
 @attrs.frozen(order=True)
 class Place:
-    """Where a blob lies: from `offset` in that value of that writer's tail, into the next values if need be."""
+    """Where a blob lies: from `offset` in that value of that writer's tail, into the next values if need be.
+
+    `home` is the mark of the source that brought it first (`keys.source_mark`).
+    """
 
     writer: int
     sequence: int
     offset: int
     length: int
+    home: bytes = bytes(HOME_BYTES)
 
 
 @attrs.frozen
@@ -39,17 +48,25 @@ class Head:
 
 @attrs.frozen
 class LineHead:
-    """The newest version of a line, by number."""
+    """The newest version of a line, by number.
+
+    `sections` is how many sections it has; `text_hash` the first 16 bytes of the BLAKE3 of the text that was put as
+    this version, the last one that was, empty where it was not put as text.
+    """
 
     builder_version: str
     number: int
     snapshot: Digest
+    sections: int
+    text_hash: bytes = b""
 
 
 def write_number(number: int) -> bytes:
     """An unsigned number as LEB128."""
     if number < 0x80:
-        return bytes((number,))
+        return _ONE_BYTE[number]
+    if number < 0x4000:
+        return bytes((number & 0x7F | 0x80, number >> 7))
     out = bytearray()
     while number >= 0x80:
         out.append(number & 0x7F | 0x80)
@@ -67,6 +84,33 @@ def _write_text(text: str) -> bytes:
     return write_bytes(text.encode())
 
 
+def write_name(name: str) -> bytes:
+    """A text that comes again and again, as the name of a section does."""
+    return _write_short(name) if len(name) <= _SHORT else _write_text(name)
+
+
+@lru_cache(maxsize=1024)
+def _write_short(name: str) -> bytes:
+    return _write_text(name)
+
+
+def read_name(raw: bytes) -> str:
+    """The text whose UTF-8 these bytes are, where it comes again and again."""
+    return _read_short(raw) if len(raw) <= _SHORT else _decode(raw)
+
+
+@lru_cache(maxsize=1024)
+def _read_short(raw: bytes) -> str:
+    return _decode(raw)
+
+
+def _decode(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise Damaged("an encoded text is not UTF-8") from None
+
+
 def _write_time(moment: datetime) -> bytes:
     return to_microseconds(moment).to_bytes(8, "big", signed=True)
 
@@ -81,7 +125,7 @@ class Reader:
     def number(self) -> int:
         """The next LEB128 number."""
         try:
-            number, self.at = _number(self._data, self.at)
+            number, self.at = read_number(self._data, self.at)
         except IndexError:
             raise Damaged("an encoded value is cut short") from None
         return number
@@ -96,10 +140,7 @@ class Reader:
 
     def text(self) -> str:
         """The next text."""
-        try:
-            return self.raw(self.number()).decode()
-        except UnicodeDecodeError:
-            raise Damaged("an encoded text is not UTF-8") from None
+        return _decode(self.raw(self.number()))
 
     def digest(self) -> Digest:
         """The next digest."""
@@ -133,13 +174,15 @@ def decode_source(data: bytes) -> Source:
 
 def encode_version(version: Version) -> bytes:
     """All of a version but source and number, which are its key."""
+    observed_at, recorded_at = version.observed_at, version.recorded_at
+    recorded = _write_time(recorded_at)
     return b"".join(
         (
             version.snapshot,
-            _write_time(version.observed_at),
-            _write_time(version.recorded_at),
+            recorded if observed_at is recorded_at else _write_time(observed_at),
+            recorded,
             _write_text(version.builder_version),
-            b"" if version.source_version is None else canonical(version.source_version),
+            write_scalar(version.source_version),
         )
     )
 
@@ -149,11 +192,17 @@ def decode_version(source: Source, number: int, data: bytes) -> Version:
     reader = Reader(data)
     snapshot, observed_at, recorded_at = reader.digest(), reader.time(), reader.time()
     builder_version = reader.text()
-    source_version = _read_scalar(data[reader.at :])
+    source_version = read_scalar(data[reader.at :])
     return Version(source, number, builder_version, source_version, snapshot, observed_at, recorded_at)
 
 
-def _read_scalar(data: bytes) -> Scalar:
+def write_scalar(value: Scalar) -> bytes:
+    """The canonical form of a source version; nothing for None."""
+    return b"" if value is None else canonical(value)
+
+
+def read_scalar(data: bytes) -> Scalar:
+    """The source version that `write_scalar` wrote."""
     if not data:
         return None
     try:
@@ -168,9 +217,10 @@ def _read_scalar(data: bytes) -> Scalar:
 
 def encode_manifest(manifest: Manifest) -> bytes:
     """Name, digest and size of each section."""
-    return b"".join(
-        _write_text(section.name) + section.digest + write_number(section.size) for section in manifest.sections
-    )
+    parts: list[bytes] = []
+    for section in manifest.sections:
+        parts += (write_name(section.name), section.digest, write_number(section.size))
+    return b"".join(parts)
 
 
 def decode_manifest(data: bytes) -> Manifest:
@@ -192,20 +242,18 @@ def _sections(data: bytes) -> list[tuple[str, bytes, int]]:
     at, end = 0, len(data)
     try:
         while at < end:
-            length, at = _number(data, at)
+            length, at = read_number(data, at)
             digest_at = at + length
             size_at = digest_at + DIGEST_BYTES
-            size, next_at = _number(data, size_at)
-            sections.append((data[at:digest_at].decode(), data[digest_at:size_at], size))
+            size, next_at = read_number(data, size_at)
+            sections.append((read_name(data[at:digest_at]), data[digest_at:size_at], size))
             at = next_at
     except IndexError:
         raise Damaged("an encoded value is cut short") from None
-    except UnicodeDecodeError:
-        raise Damaged("an encoded text is not UTF-8") from None
     return sections
 
 
-def _number(data: bytes, at: int) -> tuple[int, int]:
+def read_number(data: bytes, at: int) -> tuple[int, int]:
     """The LEB128 number at that place, and where it ends; IndexError where the data ends before it does."""
     byte = data[at]
     if byte < 0x80:
@@ -223,22 +271,30 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
 
 
 def encode_place(place: Place) -> bytes:
-    """Writer, sequence, offset and length."""
-    return b"".join(map(write_number, (place.writer, place.sequence, place.offset, place.length)))
+    """Writer, sequence, offset, length and home."""
+    return b"".join(
+        (
+            write_number(place.writer),
+            write_number(place.sequence),
+            write_number(place.offset),
+            write_number(place.length),
+            place.home,
+        )
+    )
 
 
 def decode_place(data: bytes) -> Place:
     """The place that `encode_place` wrote."""
     try:
-        writer, at = _number(data, 0)
-        sequence, at = _number(data, at)
-        offset, at = _number(data, at)
-        length, at = _number(data, at)
+        writer, at = read_number(data, 0)
+        sequence, at = read_number(data, at)
+        offset, at = read_number(data, at)
+        length, at = read_number(data, at)
     except IndexError:
         raise Damaged("an encoded value is cut short") from None
-    if at != len(data):
-        raise Damaged("an encoded value has bytes behind its end")
-    return Place(writer, sequence, offset, length)
+    if at + HOME_BYTES != len(data):
+        raise Damaged("an encoded place does not end with its home")
+    return Place(writer, sequence, offset, length, data[at:])
 
 
 def encode_head(head: Head) -> bytes:
@@ -255,13 +311,28 @@ def decode_head(data: bytes) -> Head:
 
 
 def encode_line_head(head: LineHead) -> bytes:
-    """Builder, number and snapshot."""
-    return _write_text(head.builder_version) + write_number(head.number) + head.snapshot
+    """Builder, number, snapshot, sections and text hash."""
+    return b"".join(
+        (
+            write_name(head.builder_version),
+            write_number(head.number),
+            head.snapshot,
+            write_number(head.sections),
+            write_bytes(head.text_hash),
+        )
+    )
 
 
 def decode_line_head(data: bytes) -> LineHead:
     """The line head that `encode_line_head` wrote."""
-    reader = Reader(data)
-    head = LineHead(reader.text(), reader.number(), reader.digest())
-    reader.end()
-    return head
+    try:
+        length, name_at = read_number(data, 0)
+        number, digest_at = read_number(data, name_at + length)
+        sections, at = read_number(data, digest_at + DIGEST_BYTES)
+        hash_bytes, hash_at = read_number(data, at)
+    except IndexError:
+        raise Damaged("an encoded value is cut short") from None
+    if hash_bytes not in (0, TEXT_HASH_BYTES) or len(data) != hash_at + hash_bytes:
+        raise Damaged("an encoded text hash has another length")
+    digest = Digest(data[digest_at : digest_at + DIGEST_BYTES])
+    return LineHead(read_name(data[name_at : name_at + length]), number, digest, sections, data[hash_at:])

@@ -22,8 +22,16 @@ class Totals:
 
     def plus(self, other: Totals) -> Totals:
         """The sum of both."""
-        *counts, fingerprint = map(sum, zip(attrs.astuple(self), attrs.astuple(other), strict=True))
-        return attrs.evolve(Totals(*counts), fingerprint=fingerprint % 2**256)
+        return Totals(
+            sources=self.sources + other.sources,
+            versions=self.versions + other.versions,
+            snapshots=self.snapshots + other.snapshots,
+            blobs=self.blobs + other.blobs,
+            sections=self.sections + other.sections,
+            canonical_bytes=self.canonical_bytes + other.canonical_bytes,
+            unique_bytes=self.unique_bytes + other.unique_bytes,
+            fingerprint=(self.fingerprint + other.fingerprint) % 2**256,
+        )
 
 
 @attrs.frozen

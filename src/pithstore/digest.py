@@ -24,13 +24,22 @@ class Digest(bytes):
         return super().__new__(cls, raw)
 
     @classmethod
-    def of(cls, *pieces: bytes) -> Self:
+    def of(cls, first: bytes = b"", *others: bytes) -> Self:
         """The digest of the pieces, one after the other."""
-        first, *others = pieces or (b"",)
         state = sha256(first)
         for piece in others:
             state.update(piece)
         return bytes.__new__(cls, state.digest())
+
+    @classmethod
+    def with_and_without(cls, data: bytes, start: int, end: int) -> tuple[Self, Self]:
+        """The digest of the data, and that of the data without `data[start:end]`."""
+        view = memoryview(data)
+        whole = sha256(view[:start])  # what both have in common is hashed once
+        rest = whole.copy()
+        whole.update(view[start:])
+        rest.update(view[end:])
+        return bytes.__new__(cls, whole.digest()), bytes.__new__(cls, rest.digest())
 
     @classmethod
     def from_text(cls, text: str) -> Self:

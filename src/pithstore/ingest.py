@@ -7,24 +7,26 @@ something that exists, at any instant, on any engine, after any crash.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 import attrs
 
 from pithstore import blobs, manifests, meta, sources, versions
+from pithstore.blobs import Blob, Compared
 from pithstore.codec import Head, LineHead
 from pithstore.counts import Totals
 from pithstore.declared import entries as declared
 from pithstore.declared.entries import Declaring
 from pithstore.digest import Digest
-from pithstore.engine import Update
+from pithstore.engine import Update, View
 from pithstore.errors import StorageFailed, StoreExists
 from pithstore.fingerprint import fingerprint
-from pithstore.keys import MAX_NUMBER, source_slot
+from pithstore.keys import MAX_NUMBER, line_key, source_key, source_mark, source_slot
 from pithstore.model import Line, Manifest, Source, Version
 from pithstore.record import Prepared
-from pithstore.results import PutResult
+from pithstore.results import Outcome, PutResult
 from pithstore.tail import TailEnd
 from pithstore.times import to_utc
 from pithstore.totals import add_totals
@@ -32,10 +34,19 @@ from pithstore.totals import add_totals
 
 @attrs.frozen
 class Arrival:
-    """A prepared record and when it was observed; None for a put of now."""
+    """A prepared record and when it was observed; None for a put of now.
+
+    `text_hash` is the first 16 bytes of the BLAKE3 of its text, empty for one that did not come as text.
+    """
 
     prepared: Prepared
     observed_at: datetime | None = attrs.field(default=None, converter=attrs.converters.optional(to_utc))
+    text_hash: bytes = b""
+
+    @property
+    def line(self) -> Line:
+        """The line that it goes into."""
+        return self.prepared.line
 
 
 @attrs.frozen
@@ -47,201 +58,289 @@ class Restored(Arrival):
 
 
 @attrs.frozen
-class Stored:
-    """What a transaction came to: a result for each arrival in order, and where the writer goes on."""
+class Unchanged:
+    """A put of now of the very text that was the newest of its line when somebody looked: nobody prepared it.
 
-    results: list[PutResult]
+    It is a hint, and holds if that is still so when its turn comes; `text` is what to prepare if not.
+    """
+
+    line: Line
+    text_hash: bytes
+    text: bytes
+
+
+AnyArrival: TypeAlias = Arrival | Unchanged
+
+
+class HintPassed(Exception):
+    """An `Unchanged` does not hold; nothing was written.  Prepare its text and put it."""
+
+
+@attrs.frozen
+class Stored:
+    """What a transaction came to: an outcome for each arrival in order, and where the writer goes on."""
+
+    outcomes: list[Outcome]
     end: TailEnd | None
 
 
-def store(update: Update, arrivals: Sequence[Arrival], now: datetime, end: TailEnd | None) -> Stored:
+def store(
+    update: Update,
+    arrivals: Sequence[AnyArrival],
+    now: datetime,
+    end: TailEnd | None,
+    compared: Compared | None = None,
+) -> Stored:
     """Put the arrivals in order; `end` is None for a writer that has written no blob yet.
 
-    Stored bytes that are not what an arrival brings again are replaced: putting a record again mends it.
+    Stored bytes that are not what a prepared record brings again are replaced: putting it again mends it.  What was
+    `compared` before is not read for that.  HintPassed where a text was taken for unchanged and is not so any more.
     """
-    prepared = [arrival.prepared for arrival in arrivals]
-    bodies, snapshots = _Bodies(update, prepared), _Snapshots(update, prepared)
     index = _Index(update, arrivals, now)
-    numbers = [index.arrive(arrival) for arrival in arrivals]
+    found = [index.arrive(arrival, position) for position, arrival in enumerate(arrivals)]
+    prepared = [(position, each.prepared) for position, each in enumerate(arrivals) if isinstance(each, Arrival)]
+    bodies = _Bodies(update, prepared, compared)
     if bodies.unsound:
-        end = blobs.write_many(update, end or TailEnd(meta.new_writer(update), 0), bodies.unsound.items())
-    if snapshots.unsound:
-        manifests.put_many(update, snapshots.unsound.items())
+        end = blobs.write_many(update, end or TailEnd(meta.new_writer(update), 0), bodies.unsound, compared)
+    first_snapshots = _write_manifests(update, prepared)
+    index.write()
     if index.new:
-        index.write()
-        add_totals(update, _additions(prepared, index, bodies.new, snapshots.new))
+        add_totals(update, _additions(index, bodies, first_snapshots))
         if meta.keeps_ledger(update):
-            declared.note(update, _declaring(prepared, index))
-    return Stored(list(_results(prepared, numbers, index, bodies.new)), end)
+            declared.note(update, [new.declaring() for new in index.new])
+    return Stored([each if isinstance(each, Outcome) else bodies.outcome(each) for each in found], end)
+
+
+def results(view: View, outcomes: Sequence[Outcome]) -> list[PutResult]:
+    """The outcomes with all their versions; those that were there before are read."""
+    unread = dict.fromkeys((each.source, each.number) for each in outcomes if each.version is None)
+    read = dict(zip(unread, versions.need_many(view, list(unread)), strict=True))
+    return [
+        PutResult(
+            version=each.version or read[each.source, each.number],
+            stored=each.stored,
+            sections=each.sections,
+            new_sections=each.new_sections,
+        )
+        for each in outcomes
+    ]
+
+
+@attrs.frozen
+class _New:
+    """A new version, its record, and which of the arrivals brought it."""
+
+    version: Version
+    record: Prepared
+    position: int
+
+    def declaring(self) -> Declaring:
+        return Declaring(self.version, self.record.manifest, self.record.declarations)
 
 
 class _Bodies:
     """The sections that arrive: which of them the store lacks, and which it holds but not as they are."""
 
-    def __init__(self, update: Update, prepared: Iterable[Prepared]) -> None:
-        arriving = {
-            section.digest: body
-            for record in prepared
-            for section, body in zip(record.manifest.sections, record.bodies, strict=True)
-        }
-        digests = list(arriving)
-        stored = blobs.read_many(update, blobs.locate_many(update, digests), sealed=True)
-        found = zip(arriving.items(), blobs.has_many(update, digests), stored, strict=True)
-        self.new: set[Digest] = set()
-        self.unsound: dict[Digest, bytes] = {}
-        for (digest, body), known, bytes_there in found:
-            if not known:
-                self.new.add(digest)
-            if not known or bytes_there != body:
-                self.unsound[digest] = body
+    def __init__(self, update: Update, prepared: Sequence[tuple[int, Prepared]], compared: Compared | None) -> None:
+        arriving: dict[Digest, bytes] = {}
+        for _, record in prepared:
+            arriving.update(zip([section.digest for section in record.manifest.sections], record.bodies, strict=True))
+        lacking = blobs.lacking(update, arriving, compared)
+        self.unsound: list[Blob] = []
+        self.brought: dict[int, list[int]] = {}
+        """The sizes of the sections that an arrival was the first to bring."""
+        left = lacking.new | lacking.unsound.keys()
+        for position, record in prepared:
+            for section in record.manifest.sections if left else ():
+                digest = section.digest
+                if digest in left:
+                    left.remove(digest)
+                    home = lacking.unsound.get(digest) or source_mark(record.line.source)
+                    self.unsound.append(Blob(digest, arriving[digest], home))
+                    if digest in lacking.new:
+                        self.brought.setdefault(position, []).append(section.size)
+
+    def outcome(self, new: _New) -> Outcome:
+        """What became of an arrival that brought a new version."""
+        return Outcome(
+            source=new.version.source,
+            number=new.version.number,
+            version=new.version,
+            stored=True,
+            sections=len(new.record.manifest.sections),
+            new_sections=len(self.brought.get(new.position, ())),
+        )
 
 
-class _Snapshots:
-    """The snapshots that arrive: which of them have no manifest, and which not the right one."""
+def _write_manifests(update: Update, prepared: Sequence[tuple[int, Prepared]]) -> set[int]:
+    """Write the manifests that are not there or not sound; which arrivals were the first to bring a snapshot."""
+    recipes: dict[Digest, Manifest] = {}
+    first: dict[Digest, int] = {}
+    for position, record in prepared:
+        if record.snapshot not in recipes:
+            recipes[record.snapshot], first[record.snapshot] = record.manifest, position
+    return {first[snapshot] for snapshot in manifests.mend_many(update, recipes)}
 
-    def __init__(self, update: Update, prepared: Iterable[Prepared]) -> None:
-        arriving = {record.snapshot: record.manifest for record in prepared}
-        snapshots = list(arriving)
-        known = manifests.has_many(update, snapshots)
-        stored = manifests.get_many(update, snapshots)
-        self.new = {snapshot for snapshot, there in zip(snapshots, known, strict=True) if not there}
-        self.unsound: dict[Digest, Manifest] = {
-            snapshot: arriving[snapshot]
-            for snapshot, manifest in zip(snapshots, stored, strict=True)
-            if manifest != arriving[snapshot]
-        }
+
+@attrs.define(eq=False)
+class _Source:
+    """A source that arrives: its head, as it is in the store and as it becomes, and its new versions."""
+
+    source: Source
+    head: Head | None
+    new: dict[int, Version] = attrs.field(factory=dict)
+
+
+@attrs.define(eq=False)
+class _Line:
+    """A line that arrives: its head, as it is in the store and as it becomes, and the times of its new versions."""
+
+    line: Line
+    source: _Source
+    head: LineHead | None
+    changed: bool = False
+    times: list[tuple[datetime, int]] = attrs.field(factory=list)
+
+
+def _read_lines(update: Update, lines: Sequence[Line]) -> list[_Line]:
+    """Each of the lines as it is in the store; lines that are equal are one."""
+    by_key = {line_key(line): line for line in lines}  # a key is compared more quickly than a value
+    about = {source_key(line.source): line.source for line in by_key.values()}
+    heads = zip(about.items(), versions.heads(update, list(about.values())), strict=True)
+    found = {key: _Source(source, head) for (key, source), head in heads}
+    line_heads = zip(by_key.items(), versions.line_heads(update, list(by_key.values())), strict=True)
+    read = {key: _Line(line, found[source_key(line.source)], head) for (key, line), head in line_heads}
+    return [read[line_key(line)] for line in lines]
 
 
 class _Index:
     """The versions of the sources that arrive, as they are in the store and as they become."""
 
-    def __init__(self, update: Update, arrivals: Sequence[Arrival], now: datetime) -> None:
-        lines = list(dict.fromkeys(arrival.prepared.line for arrival in arrivals))
-        about = list(dict.fromkeys(line.source for line in lines))
+    def __init__(self, update: Update, arrivals: Sequence[AnyArrival], now: datetime) -> None:
         self._update = update
         self._now = now
-        self._heads = dict(zip(about, versions.heads(update, about), strict=True))
-        self._line_heads = dict(zip(lines, versions.line_heads(update, lines), strict=True))
-        self._times: dict[Line, list[tuple[datetime, int]]] = {}
-        self.new_sources = [source for source, head in self._heads.items() if head is None]
-        self.new: dict[tuple[Source, int], Version] = {}
+        self._lines = _read_lines(update, [arrival.line for arrival in arrivals])
+        self.new_sources = list(
+            {id(line.source): line.source.source for line in self._lines if line.source.head is None}.values()
+        )
+        self.new: list[_New] = []
 
-    def arrive(self, arrival: Arrival) -> int:
-        """The number of the version that says what the arrival says: one that was there, or a new one."""
-        record, observed_at = arrival.prepared, arrival.observed_at
+    def arrive(self, arrival: AnyArrival, position: int) -> Outcome | _New:
+        """The version that says what the arrival says: one that was there, or a new one."""
+        line = self._lines[position]
+        if isinstance(arrival, Unchanged):
+            return self._hold(line, arrival)
         if isinstance(arrival, Restored):
-            return self._restore(arrival)
-        said = self._newest(record) if observed_at is None else self._said_at(record, observed_at)
-        return self._append(record, observed_at) if said is None else said
+            return self._restore(line, arrival, position)
+        said = self._newest(line, arrival) if arrival.observed_at is None else self._said_at(line, arrival)
+        if said is None:
+            return self._append(line, arrival, position)
+        return _unchanged(line, said, len(arrival.prepared.manifest.sections))
 
-    def _newest(self, record: Prepared) -> int | None:
-        head = self._line_heads[record.line]
-        return head.number if head is not None and head.snapshot == record.snapshot else None
+    def _hold(self, line: _Line, arrival: Unchanged) -> Outcome:
+        head = line.head
+        if head is None or not arrival.text_hash or head.text_hash != arrival.text_hash:
+            raise HintPassed
+        return _unchanged(line, head.number, head.sections)
 
-    def _said_at(self, record: Prepared, moment: datetime) -> int | None:
+    def _newest(self, line: _Line, arrival: Arrival) -> int | None:
+        head = line.head
+        if head is None or head.snapshot != arrival.prepared.snapshot:
+            return None
+        if arrival.text_hash and arrival.text_hash != head.text_hash:  # the same record, spelled in another way
+            line.head, line.changed = attrs.evolve(head, text_hash=arrival.text_hash), True
+        return head.number
+
+    def _said_at(self, line: _Line, arrival: Arrival) -> int | None:
         """The version of the line that holds the snapshot as of that moment, or at exactly that moment."""
-        line = record.line
-        pending = self._times.get(line, [])
+        moment, pending = arrival.observed_at, line.times
+        assert moment is not None
         before = pending[: bisect_right(pending, (moment, MAX_NUMBER))][-1:]
-        stored = versions.line_as_of(self._update, line, moment)
+        stored = versions.line_as_of(self._update, line.line, moment)
         as_of = max(before if stored is None else [*before, stored], default=None)
         exact = [number for time, number in pending if time == moment]
-        candidates = [*exact, *versions.line_at(self._update, line, moment)] + ([as_of[1]] if as_of else [])
-        found = self.get_many([(line.source, number) for number in candidates])
-        return next((version.number for version in found if version.snapshot == record.snapshot), None)
+        numbers = [*exact, *versions.line_at(self._update, line.line, moment)] + ([as_of[1]] if as_of else [])
+        found = self._get_many(line.source, numbers)
+        return next((each.number for each in found if each.snapshot == arrival.prepared.snapshot), None)
 
-    def _restore(self, arrival: Restored) -> int:
-        source, number, recorded_at = arrival.prepared.line.source, arrival.number, arrival.recorded_at
-        head = self._heads[source]
+    def _get_many(self, source: _Source, numbers: Sequence[int]) -> list[Version]:
+        """The versions of a source with these numbers, new or stored."""
+        stored = [(source.source, number) for number in dict.fromkeys(numbers) if number not in source.new]
+        read = {version.number: version for version in versions.need_many(self._update, stored)}
+        return [source.new.get(number) or read[number] for number in numbers]
+
+    def _restore(self, line: _Line, arrival: Restored, position: int) -> _New:
+        head, number, recorded_at = line.source.head, arrival.number, arrival.recorded_at
         if head is not None and (number <= head.number or recorded_at < head.recorded_at):
-            raise StoreExists(f"version {number} of {source} cannot be restored behind version {head.number}")
-        return self._add(arrival.prepared, number, arrival.observed_at, recorded_at)
+            what = f"version {number} of {line.source.source}"
+            raise StoreExists(f"{what} cannot be restored behind version {head.number}")
+        return self._add(line, arrival, position, Head(number, recorded_at))
 
-    def _append(self, record: Prepared, observed_at: datetime | None) -> int:
-        source = record.line.source
-        head = self._heads[source] or Head(0, self._now)
+    def _append(self, line: _Line, arrival: Arrival, position: int) -> _New:
+        head = line.source.head or Head(0, self._now)
         if head.number == MAX_NUMBER:
-            raise StorageFailed(f"{source} has {MAX_NUMBER} versions; no source can have more")
-        return self._add(record, head.number + 1, observed_at, max(self._now, head.recorded_at))
+            raise StorageFailed(f"{line.source.source} has {MAX_NUMBER} versions; no source can have more")
+        return self._add(line, arrival, position, Head(head.number + 1, max(self._now, head.recorded_at)))
 
-    def _add(self, record: Prepared, number: int, observed_at: datetime | None, recorded_at: datetime) -> int:
-        line = record.line
+    def _add(self, line: _Line, arrival: Arrival, position: int, head: Head) -> _New:
+        record, source = arrival.prepared, line.source
         version = Version(
-            source=line.source,
-            number=number,
-            builder_version=line.builder_version,
+            source=source.source,
+            number=head.number,
+            builder_version=line.line.builder_version,
             source_version=record.source_version,
             snapshot=record.snapshot,
-            observed_at=observed_at or recorded_at,
-            recorded_at=recorded_at,
+            observed_at=arrival.observed_at or head.recorded_at,
+            recorded_at=head.recorded_at,
         )
-        self.new[line.source, number] = version
-        self._heads[line.source] = Head(number, recorded_at)
-        self._line_heads[line] = LineHead(line.builder_version, number, record.snapshot)
-        insort(self._times.setdefault(line, []), (version.observed_at, number))
-        return number
-
-    def get_many(self, wanted: Sequence[tuple[Source, int]]) -> list[Version]:
-        """The versions with these sources and numbers, new or stored."""
-        stored = [key for key in dict.fromkeys(wanted) if key not in self.new]
-        found = {**self.new, **dict(zip(stored, versions.need_many(self._update, stored), strict=True))}
-        return [found[key] for key in wanted]
+        source.head = head
+        source.new[head.number] = version
+        line.head = LineHead(
+            builder_version=version.builder_version,
+            number=head.number,
+            snapshot=record.snapshot,
+            sections=len(record.manifest.sections),
+            text_hash=arrival.text_hash,
+        )
+        line.changed = True
+        insort(line.times, (version.observed_at, head.number))
+        new = _New(version, record, position)
+        self.new.append(new)
+        return new
 
     def write(self) -> None:
         """Write what became of the sources."""
-        lines = {Line(version.source, version.builder_version) for version in self.new.values()}
-        heads = [(line, head) for line in lines if (head := self._line_heads[line]) is not None]
-        sources.create_many(self._update, self.new_sources)
-        versions.write_many(self._update, self.new.values(), heads)
+        changed = {id(line): line for line in self._lines if line.changed}
+        if changed:
+            heads = [(line.line, line.head) for line in changed.values() if line.head is not None]
+            sources.create_many(self._update, self.new_sources)
+            versions.write_many(self._update, [new.version for new in self.new], heads)
 
 
-def _additions(
-    prepared: Sequence[Prepared], index: _Index, new_blobs: set[Digest], new_snapshots: set[Digest]
-) -> dict[int, Totals]:
-    """What each slot of the totals gains; a blob or snapshot counts for the first source that brings it."""
-    sums: dict[int, Totals] = {}
-    blobs_left, snapshots_left, sources_left = set(new_blobs), set(new_snapshots), set(index.new_sources)
-    by_snapshot = {record.snapshot: record for record in prepared}
-    for version in index.new.values():
-        record = by_snapshot[version.snapshot]
-        sections = record.manifest.sections
-        unique = {section.digest: section.size for section in sections if section.digest in blobs_left}
-        gain = Totals(
-            sources=int(version.source in sources_left),
-            versions=1,
-            snapshots=int(version.snapshot in snapshots_left),
-            blobs=len(unique),
-            sections=len(sections),
-            canonical_bytes=record.size,
-            unique_bytes=sum(unique.values()),
-            fingerprint=fingerprint(version),
-        )
-        blobs_left.difference_update(unique)
-        snapshots_left.discard(version.snapshot)
-        sources_left.discard(version.source)
-        slot = source_slot(version.source)
-        sums[slot] = sums.get(slot, Totals()).plus(gain)
-    return sums
+def _unchanged(line: _Line, number: int, sections: int) -> Outcome:
+    return Outcome(
+        source=line.source.source,
+        number=number,
+        version=line.source.new.get(number),
+        stored=False,
+        sections=sections,
+        new_sections=0,
+    )
 
 
-def _declaring(prepared: Sequence[Prepared], index: _Index) -> list[Declaring]:
-    by_snapshot = {record.snapshot: record for record in prepared}
-    found = [(version, by_snapshot[version.snapshot]) for version in index.new.values()]
-    return [Declaring(version, record.manifest, record.declarations) for version, record in found]
-
-
-def _results(
-    prepared: Sequence[Prepared], numbers: Sequence[int], index: _Index, new_blobs: set[Digest]
-) -> Iterator[PutResult]:
-    keys = [(record.line.source, number) for record, number in zip(prepared, numbers, strict=True)]
-    unseen_blobs, unseen_versions = set(new_blobs), set(index.new)
-    for record, key, version in zip(prepared, keys, index.get_many(keys), strict=True):
-        brought = {section.digest for section in record.manifest.sections} & unseen_blobs
-        unseen_blobs -= brought
-        yield PutResult(
-            version=version,
-            stored=key in unseen_versions,
-            sections=len(record.manifest.sections),
-            new_sections=len(brought),
-        )
-        unseen_versions.discard(key)
+def _additions(index: _Index, bodies: _Bodies, first_snapshots: set[int]) -> dict[int, Totals]:
+    """What each slot of the totals gains; a blob or snapshot counts for the arrival that brings it first."""
+    rows: dict[int, list[int]] = {}
+    for source in index.new_sources:
+        rows.setdefault(source_slot(source), [0] * 8)[0] += 1
+    for new in index.new:
+        brought = bodies.brought.get(new.position, ())
+        row = rows.setdefault(source_slot(new.version.source), [0] * 8)
+        row[1] += 1
+        row[2] += new.position in first_snapshots
+        row[3] += len(brought)
+        row[4] += len(new.record.manifest.sections)
+        row[5] += new.record.size
+        row[6] += sum(brought)
+        row[7] += fingerprint(new.version)
+    return {slot: Totals(*counts, fingerprint % 2**256) for slot, (*counts, fingerprint) in rows.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from datetime import datetime
+from functools import lru_cache
 
 from blake3 import blake3
 
@@ -24,8 +25,13 @@ SOURCES = "sources"
 TOTALS = "totals"
 FILES = "files"
 CHECKS = "checks"
-SPACES = (META, TAIL, BLOBS, MANIFESTS, VERSIONS, SOURCES, TOTALS, FILES, CHECKS)
-LATER_SPACES = (CHECKS,)
+PACKS = "packs"
+PLACES = "places"
+DICTIONARIES = "dictionaries"
+CHANGED = "changed"
+_PACKED = (PACKS, PLACES, DICTIONARIES, CHANGED)
+SPACES = (META, TAIL, BLOBS, MANIFESTS, VERSIONS, SOURCES, TOTALS, FILES, CHECKS, *_PACKED)
+LATER_SPACES = (CHECKS, *_PACKED)
 """Those that a store of an older pithstore lacks: empty until something is written to them."""
 
 SOURCE_BYTES = 255
@@ -35,7 +41,7 @@ SLOTS = 64
 
 # One space holds all that is kept for a source, side by side, so that a put touches one page and not four.
 HEAD, VERSION, LINE, TIME = b"\x00", b"\x01", b"\x02", b"\x03"
-OUTCOMES, STANDING = b"\x04", b"\x05"
+OUTCOMES, STANDING, RUN = b"\x04", b"\x05", b"\x06"
 _TIME_AND_NUMBER = struct.Struct(">QI")
 _TIME_ZERO = 2**63
 
@@ -54,12 +60,30 @@ def _cut(part: bytes, limit: int) -> bytes:
 
 def source_key(source: Source) -> bytes:
     """The key of a source, at most 255 bytes; sources order by kind, then id."""
-    return _cut(_text(source.kind) + _text(source.id), SOURCE_BYTES)
+    return _source_key(source.kind, source.id)
+
+
+def source_mark(source: Source) -> bytes:
+    """Eight bytes by which a source is told where its name would be too long: the first of its key's BLAKE3."""
+    return _source_hash(source.kind, source.id)[:8]
 
 
 def source_slot(source: Source) -> int:
     """Which of the 64 slots keeps the totals of a source."""
-    return blake3(source_key(source)).digest()[0] % SLOTS
+    return _source_hash(source.kind, source.id)[0] % SLOTS
+
+
+# A transaction asks for the key of a source for each of the entries that it writes, and knows few sources at once.
+
+
+@lru_cache(maxsize=4096)
+def _source_key(kind: str, identity: str) -> bytes:
+    return _cut(_text(kind) + _text(identity), SOURCE_BYTES)
+
+
+@lru_cache(maxsize=4096)
+def _source_hash(kind: str, identity: str) -> bytes:
+    return blake3(_source_key(kind, identity)).digest()
 
 
 def slot_key(slot: int) -> bytes:
@@ -110,6 +134,16 @@ def standing_key(source: Source) -> bytes:
     return source_key(source) + STANDING
 
 
+def runs_prefix(source: Source) -> bytes:
+    """What the keys of all runs of a source start with."""
+    return source_key(source) + RUN
+
+
+def run_key(source: Source, last: int) -> bytes:
+    """The key of the run whose last version has that number; runs of a source order by number."""
+    return runs_prefix(source) + last.to_bytes(4, "big")
+
+
 def lines_prefix(source: Source) -> bytes:
     """What the keys of all lines of a source start with."""
     return source_key(source) + LINE
@@ -143,7 +177,12 @@ def check_key(source: Source, checked_at: datetime, sequence: int) -> bytes:
 
 
 def _builder(line: Line) -> bytes:
-    return _cut(_text(line.builder_version), BUILDER_BYTES)
+    return _builder_key(line.builder_version)
+
+
+@lru_cache(maxsize=1024)
+def _builder_key(builder_version: str) -> bytes:
+    return _cut(_text(builder_version), BUILDER_BYTES)
 
 
 def tail_key(writer: int, sequence: int) -> bytes:

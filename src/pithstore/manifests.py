@@ -1,20 +1,32 @@
-"""The manifests: the recipe of each snapshot, found by its snapshot hash."""
+"""The manifests: the recipe of each version, found by its snapshot hash, or in the frame that the version is in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pithstore.codec import decode_manifest, decode_section_digests, encode_manifest
 from pithstore.digest import Digest
 from pithstore.engine import Update, View
 from pithstore.errors import Damaged
-from pithstore.keys import MANIFESTS
-from pithstore.model import Manifest
-from pithstore.seal import seal, unseal
+from pithstore.keys import MANIFESTS, version_key
+from pithstore.model import Manifest, Version
+from pithstore.packs import recipes
+from pithstore.seal import seal_many, unseal
 
 
-def get_many(view: View, snapshots: Sequence[Digest]) -> list[Manifest | None]:
-    """The manifest of each snapshot; None where there is no sound one."""
+def get_many(view: View, wanted: Sequence[Version]) -> list[Manifest | None]:
+    """The manifest of each version; None where there is no sound one."""
+    found = read_many(view, [version.snapshot for version in wanted])
+    lacking = [i for i, manifest in enumerate(found) if manifest is None]
+    if lacking:
+        keys = [version_key(wanted[i].source, wanted[i].number) for i in lacking]
+        for i, manifest in zip(lacking, recipes.read_many(view, keys), strict=True):
+            found[i] = manifest
+    return found
+
+
+def read_many(view: View, snapshots: Sequence[Digest]) -> list[Manifest | None]:
+    """The manifest that stands under each snapshot hash; None where there is no sound one, or it is in a frame."""
     values = view.get_many(MANIFESTS, snapshots)
     return [None if value is None else _manifest(key, value) for key, value in zip(snapshots, values, strict=True)]
 
@@ -31,10 +43,22 @@ def read_manifest(key: bytes, value: bytes) -> Manifest:
     return decode_manifest(unseal(MANIFESTS, key, value))
 
 
-def digests_many(view: View, snapshots: Sequence[Digest]) -> list[dict[str, bytes] | None]:
-    """The digest of each section of each snapshot, by name; None where there is no sound manifest."""
+def digests_many(view: View, wanted: Sequence[tuple[bytes, bytes]]) -> list[dict[str, bytes] | None]:
+    """The digest of each section of each version, by name; None where there is no sound manifest.
+
+    A version is given by its key in the index and its snapshot hash.  The digests are bare bytes: this is for walks
+    that compare millions of them and show few.
+    """
+    snapshots = [snapshot for _, snapshot in wanted]
     values = view.get_many(MANIFESTS, snapshots)
-    return [None if value is None else _digests(key, value) for key, value in zip(snapshots, values, strict=True)]
+    found = [None if value is None else _digests(key, value) for key, value in zip(snapshots, values, strict=True)]
+    lacking = [i for i, digests in enumerate(found) if digests is None]
+    if lacking:
+        packed = recipes.read_many(view, [wanted[i][0] for i in lacking])
+        for i, manifest in zip(lacking, packed, strict=True):
+            if manifest is not None:
+                found[i] = {section.name: section.digest for section in manifest.sections}
+    return found
 
 
 def _digests(key: bytes, value: bytes) -> dict[str, bytes] | None:
@@ -45,11 +69,19 @@ def _digests(key: bytes, value: bytes) -> dict[str, bytes] | None:
 
 
 def has_many(view: View, snapshots: Sequence[Digest]) -> list[bool]:
-    """Whether there is an entry for each snapshot, sound or not."""
+    """Whether an entry stands under each snapshot hash, sound or not."""
     return view.has_many(MANIFESTS, snapshots)
+
+
+def mend_many(update: Update, recipes: Mapping[Digest, Manifest]) -> set[Digest]:
+    """Write those of the manifests that are missing or not as they should be; which of them were missing."""
+    items = seal_many(MANIFESTS, ((snapshot, encode_manifest(recipe)) for snapshot, recipe in recipes.items()))
+    found = list(zip(items, update.get_many(MANIFESTS, [key for key, _ in items]), strict=True))
+    update.put_many(MANIFESTS, [item for item, value in found if value != item[1]])
+    return {Digest(key) for (key, _), value in found if value is None}
 
 
 def put_many(update: Update, entries: Iterable[tuple[Digest, Manifest]]) -> None:
     """Write the manifests, in place of what stood there."""
-    items = [(snapshot, seal(MANIFESTS, snapshot, encode_manifest(manifest))) for snapshot, manifest in entries]
-    update.put_many(MANIFESTS, sorted(items))
+    encoded = ((snapshot, encode_manifest(manifest)) for snapshot, manifest in entries)
+    update.put_many(MANIFESTS, seal_many(MANIFESTS, encoded))

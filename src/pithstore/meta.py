@@ -17,7 +17,7 @@ from pithstore.seal import seal, unseal
 if TYPE_CHECKING:
     from pithstore.configuration import Configuration
 
-FORMAT = 1
+FORMAT = 2
 LEDGER = "declared-ledger"
 """The feature of a store that keeps the ledger of declared digests."""
 RESTORING = "restoring"
@@ -49,10 +49,13 @@ def check_known(view: View) -> None:
     found = _get(view, _FORMAT)
     features = _features(found)
     if found != _format(features) or not features <= {LEDGER, RESTORING}:
-        raise FormatUnknown(
-            f"the store says {canonical(found).decode()[:200]}; this pithstore reads format {FORMAT}, "
-            f"form {CANONICAL_FORM} and the feature {LEDGER}: use a newer pithstore"
-        )
+        says = f"the store says {canonical(found).decode()[:200]}; this pithstore reads format {FORMAT}, form"
+        if isinstance(found, dict) and found.get("format") == 1:
+            raise FormatUnknown(
+                f"{says} {CANONICAL_FORM}: export the store with the pithstore that wrote it, "
+                "and restore the archive with this one ('pithstore put --from-archive FILE')"
+            )
+        raise FormatUnknown(f"{says} {CANONICAL_FORM} and the feature {LEDGER}: use a newer pithstore")
 
 
 def is_restoring(view: View) -> bool:

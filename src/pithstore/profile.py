@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import attrs
@@ -45,10 +47,14 @@ class Profile:
     declared: Literal["pith", "none"] = "pith"
     list_keys: ListKeys = (ListKey("/integrity/findings", ""), ListKey("/references/sample", "doi"))
 
-    def sections(self) -> set[str]:
+    def sections(self) -> frozenset[str]:
         """The sections that identify a record: those that the rules point into."""
-        rules = (self.source_kind, self.source_id, self.source_version, self.builder_version)
-        return {read_pointer(rule)[0] for rule in rules if rule.startswith("/")}
+        return _sections(self.source_kind, self.source_id, self.source_version, self.builder_version)
+
+
+@lru_cache(maxsize=64)  # asked for every record
+def _sections(*rules: str) -> frozenset[str]:
+    return frozenset(read_pointer(rule)[0] for rule in rules if rule.startswith("/"))
 
 
 PITH = Profile()
@@ -64,12 +70,16 @@ class Identity:
 
 def identify(record: dict[str, Json], profile: Profile = PITH) -> Identity:
     """Source, source version and builder of a record; InvalidRecord where the profile does not find them."""
+    return Identity(find_line(record, profile), _source_version(record, profile.source_version))
+
+
+def find_line(record: dict[str, Json], profile: Profile = PITH) -> Line:
+    """Source and builder of a record; InvalidRecord where the profile does not find them."""
     source = Source(
         _name(record, profile.source_kind, "the source kind"),
         _name(record, profile.source_id, "the source id"),
     )
-    builder_version = _name(record, profile.builder_version, "builder_version")
-    return Identity(Line(source, builder_version), _source_version(record, profile.source_version))
+    return Line(source, _name(record, profile.builder_version, "builder_version"))
 
 
 def _name(record: dict[str, Json], rule: str, what: str) -> str:
@@ -118,17 +128,18 @@ def check_declared(record: dict[str, Json], profile: Profile = PITH) -> dict[str
     if profile.declared == "none":
         return {}
     return {
-        name: _verdict(name, section, declared)
+        name: verdict_of(name, section)
         for name, section in sorted(record.items())
-        if isinstance(section, dict) and (declared := section.get(DECLARED)) is not None
+        if isinstance(section, dict) and section.get(DECLARED) is not None
     }
 
 
-def _verdict(name: str, section: dict[str, Json], declared: Json) -> Verdict:
+def verdict_of(name: str, section: dict[str, Json], write: Callable[[Json], bytes] = canonical) -> Verdict:
+    """What becomes of the digest that a section declares; `write` gives the canonical bytes of its values."""
     payload = _payload(name, section)
     if payload is None:
         return "unknown rule"
-    return "match" if str(Digest.of(canonical({"payload": payload}))) == declared else "mismatch"
+    return "match" if str(Digest.of(write({"payload": payload}))) == section[DECLARED] else "mismatch"
 
 
 def _payload(name: str, section: dict[str, Json]) -> Json:

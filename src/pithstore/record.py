@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import attrs
 
-from pithstore.canonical import canonical, canonical_sections, decode, join
+from pithstore.canonical import canonical, canonical_sections, decode
 from pithstore.check_value import check_value
-from pithstore.declared.declarations import Declaration, declarations
+from pithstore.declared.declarations import Declaration
 from pithstore.digest import Digest
 from pithstore.errors import NotFound
 from pithstore.limits import DEFAULT_LIMITS, Limits
-from pithstore.model import Line, Manifest, Scalar, SectionEntry
+from pithstore.model import Line, Manifest, Scalar
 from pithstore.parse import parse
 from pithstore.pointer import Json, follow, read_pointer
 from pithstore.profile import PITH, Profile, identify
 from pithstore.refusal import Reason, refuse_value
+from pithstore.section_memo import Section, SectionMemo, section
 
 if TYPE_CHECKING:
     from pithstore.fast_path import Reading
@@ -40,34 +42,62 @@ class Prepared:
 
 
 def prepare(
-    record: str | bytes | dict[str, Json], profile: Profile = PITH, limits: Limits = DEFAULT_LIMITS
+    record: str | bytes | dict[str, Json],
+    profile: Profile = PITH,
+    limits: Limits = DEFAULT_LIMITS,
+    memo: SectionMemo | None = None,
 ) -> Prepared:
     """The record in canonical form with its digests; InvalidRecord where any rule is broken.
 
-    Text passes `parse`, a mapping passes `check_value`: both end with the same bytes for the same record.
+    Text passes `parse`, a mapping passes `check_value`: both end with the same bytes for the same record.  A memo
+    changes nothing but the time that texts take of which most sections were prepared before.
     """
-    quick = _read(record, limits)
-    value = quick.value if quick else load(record, limits)
-    if len(value) > limits.sections:
-        why = f"the record has {len(value)} sections, over the limit of {limits.sections}"
-        raise refuse_value(Reason.TOO_LARGE, why, "")
-    identity = identify(value, profile)
-    sections = quick.sections if quick else canonical_sections(value)
-    whole = quick.whole if quick else b"".join(join(sections))
-    size = len(whole)
+    quick = _read(record, limits, memo, profile.sections())
+    if quick:
+        sections, identity = quick.sections, identify(quick.values, profile)
+    else:
+        value = load(record, limits)
+        _check_count(value, limits)
+        identity = identify(value, profile)
+        sections = _sections(value)
+    snapshot, size = _snapshot(sections)
     if size > limits.record_bytes:
         why = f"the canonical form has {size} bytes, over the limit of {limits.record_bytes}"
         raise refuse_value(Reason.TOO_LARGE, why, "")
-    manifest = Manifest(tuple(SectionEntry(name, Digest.of(body), len(body)) for name, body in sections))
     return Prepared(
         line=identity.line,
         source_version=identity.source_version,
-        snapshot=Digest.of(whole),
-        manifest=manifest,
-        bodies=tuple(body for _, body in sections),
+        snapshot=snapshot,
+        manifest=Manifest(tuple([section.entry for section in sections])),
+        bodies=tuple([section.body for section in sections]),
         size=size,
-        declarations=declarations(value, dict(sections), profile),
+        declarations=_declared(sections, profile),
     )
+
+
+def _check_count(value: dict[str, Json], limits: Limits) -> None:
+    if len(value) > limits.sections:
+        why = f"the record has {len(value)} sections, over the limit of {limits.sections}"
+        raise refuse_value(Reason.TOO_LARGE, why, "")
+
+
+def _sections(value: dict[str, Json]) -> list[Section]:
+    return [section(name, value[name], body) for name, body in canonical_sections(value)]
+
+
+def _snapshot(sections: list[Section]) -> tuple[Digest, int]:
+    """The digest and the number of bytes of the canonical form of the record: the join law, without the join."""
+    pieces = [b"{"]
+    for each in sections:
+        pieces += each.start, each.body, b","
+    pieces[-1:] = [b"}"] if sections else [b"{}"]
+    return Digest.of(*pieces), sum(map(len, pieces))
+
+
+def _declared(sections: list[Section], profile: Profile) -> tuple[Declaration, ...]:
+    if profile.declared == "none":
+        return ()
+    return tuple([section.declaration for section in sections if section.declaration is not None])
 
 
 def load(record: str | bytes | dict[str, Json], limits: Limits = DEFAULT_LIMITS) -> dict[str, Json]:
@@ -81,18 +111,23 @@ def load(record: str | bytes | dict[str, Json], limits: Limits = DEFAULT_LIMITS)
     return record
 
 
-def _read(record: str | bytes | dict[str, Json], limits: Limits) -> Reading | None:
+def _read(
+    record: str | bytes | dict[str, Json],
+    limits: Limits,
+    memo: SectionMemo | None = None,
+    wanted: Collection[str] = (),
+) -> Reading | None:
     if not isinstance(record, str | bytes):
         return None
     from pithstore import fast_path  # brings orjson and msgspec, which nothing but a text needs
 
-    return fast_path.read(record, limits)
+    return fast_path.read(record, limits, memo, wanted)
 
 
 def snapshot_hash(record: str | bytes | dict[str, Json], limits: Limits = DEFAULT_LIMITS) -> Digest:
     """The SHA-256 of the record's canonical form; upstream publishes exactly this."""
     quick = _read(record, limits)
-    return Digest.of(quick.whole) if quick else Digest.of(*join(canonical_sections(load(record, limits))))
+    return _snapshot(quick.sections if quick else _sections(load(record, limits)))[0]
 
 
 def manifest_digest(manifest: Manifest) -> Digest:

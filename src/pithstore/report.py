@@ -55,3 +55,15 @@ class Stat:
     def dedupe_ratio(self) -> float | None:
         """Canonical bytes by unique bytes; None for an empty store."""
         return self.canonical_bytes / self.unique_bytes if self.unique_bytes else None
+
+
+@attrs.frozen
+class CompactReport:
+    """What a compaction came to: versions packed anew, and bytes on the medium before and after.
+
+    After it the old generation is still counted where another process has it open.
+    """
+
+    versions: int
+    before_bytes: int
+    after_bytes: int

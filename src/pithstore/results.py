@@ -4,7 +4,23 @@ from __future__ import annotations
 
 import attrs
 
-from pithstore.model import Version
+from pithstore.model import Source, Version
+
+
+@attrs.frozen
+class Outcome:
+    """What became of one record in a transaction: which version of its source says it now.
+
+    `version` is that version where the transaction brought it, None where it was there before: nobody has read it.
+    The rest is as in `PutResult`.
+    """
+
+    source: Source
+    number: int
+    version: Version | None
+    stored: bool
+    sections: int
+    new_sections: int
 
 
 @attrs.frozen
@@ -36,12 +52,13 @@ class PutSummary:
         """How many records were given."""
         return self.versions + self.unchanged + self.refused
 
-    def plus(self, result: PutResult) -> PutSummary:
-        """The summary with one more record in it."""
+    def plus(self, *results: PutResult | Outcome) -> PutSummary:
+        """The summary with these records in it too."""
+        stored = sum([result.stored for result in results])
         return attrs.evolve(
             self,
-            versions=self.versions + result.stored,
-            unchanged=self.unchanged + (not result.stored),
-            sections=self.sections + result.sections,
-            new_sections=self.new_sections + result.new_sections,
+            versions=self.versions + stored,
+            unchanged=self.unchanged + len(results) - stored,
+            sections=self.sections + sum([result.sections for result in results]),
+            new_sections=self.new_sections + sum([result.new_sections for result in results]),
         )

@@ -5,18 +5,25 @@ It covers space and key too: an entry that turns up under another key is damaged
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Iterable
+from functools import lru_cache
 
 from blake3 import blake3
 
 from pithstore.errors import Damaged
 
 SEAL_BYTES = 8
+_LONG = 2048  # bytes that are not worth another copy
 
 
 def seal(space: str, key: bytes, payload: bytes) -> bytes:
     """The payload with its checksum behind it."""
     return payload + _checksum(space, key, payload)
+
+
+def seal_many(space: str, entries: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Keys and payloads as sealed items, in the order of their keys."""
+    return sorted((key, payload + _checksum(space, key, payload)) for key, payload in entries)
 
 
 def unseal(space: str, key: bytes, value: bytes) -> bytes:
@@ -28,10 +35,12 @@ def unseal(space: str, key: bytes, value: bytes) -> bytes:
 
 
 def _checksum(space: str, key: bytes, payload: bytes) -> bytes:
-    return blake3(_name(space) + len(key).to_bytes(2, "big") + key + payload).digest(length=SEAL_BYTES)
+    if len(payload) > _LONG:
+        return blake3(_start(space, len(key)) + key).update(payload).digest(SEAL_BYTES)
+    return blake3(b"".join((_start(space, len(key)), key, payload))).digest(SEAL_BYTES)
 
 
-@cache  # the spaces are few
-def _name(space: str) -> bytes:
+@lru_cache(maxsize=4096)  # the spaces are few, and so are the lengths of their keys
+def _start(space: str, key_bytes: int) -> bytes:
     name = space.encode()
-    return bytes([len(name)]) + name
+    return bytes([len(name)]) + name + key_bytes.to_bytes(2, "big")

@@ -9,7 +9,7 @@ from pithstore.engine import Item, Update, View
 from pithstore.errors import Damaged
 from pithstore.keys import SOURCES, source_key
 from pithstore.model import Source
-from pithstore.seal import seal, unseal
+from pithstore.seal import seal_many, unseal
 
 
 def has_many(view: View, sources: Sequence[Source]) -> list[bool]:
@@ -40,7 +40,10 @@ def read_source(item: Item) -> Source:
     return source
 
 
-def create_many(update: Update, sources: Iterable[Source]) -> int:
-    """Write the sources that the store does not know; how many they were."""
-    items = [(key := source_key(source), seal(SOURCES, key, encode_source(source))) for source in sources]
-    return update.create_many(SOURCES, sorted(items))
+def create_many(update: Update, sources: Iterable[Source], *, rising: bool = False) -> int:
+    """Write the sources that the store does not know; how many they were.
+
+    `rising` says that they come behind all that it knows.
+    """
+    encoded = ((source_key(source), encode_source(source)) for source in sources)
+    return update.create_many(SOURCES, seal_many(SOURCES, encoded), rising=rising)

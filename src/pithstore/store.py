@@ -81,6 +81,7 @@ class Store(Reader):
         super().__init__(engine)
         self._writing = threading.Lock()
         self._end: TailEnd | None = None
+        self._compared = __import__('pithstore.blobs').blobs.Compared()
         try:
             engine.view(meta.check_format)
         except BaseException:  # whatever it is, Ctrl-C too: nothing may stay open behind it
@@ -144,20 +145,19 @@ class Store(Reader):
     ) -> list[PutResult]:
         """What became of each arrival, in one transaction that also notes how far these files have come."""
         from pithstore.files import write_progress
-        from pithstore.ingest import Stored, store
+        from pithstore.ingest import results, store
 
         now = datetime.now(UTC)
 
-        def write(update: Update) -> Stored:
-            stored = store(update, arrivals, now, end)
+        def write(update: Update) -> tuple[list[PutResult], TailEnd | None]:
+            stored = store(update, arrivals, now, end, self._compared)
             write_progress(update, files)
-            return stored
+            return results(update, stored.outcomes), stored.end
 
         with self._writing:
             end, self._end = self._end, None  # a writer that failed, who knows where, starts a tail of its own
-            stored = self._engine.update(write)
-            self._end = stored.end
-        return stored.results
+            found, self._end = self._engine.update(write)
+        return found
 
     def file_progress(self, file: FileId) -> FileProgress | None:
         """How far a file has been put; None where nothing is known of it."""

@@ -8,10 +8,11 @@ the next frame.  A full value is n pages of LMDB less their header: none is roun
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import repeat
 
 import attrs
 
-from pithstore.codec import Place, write_number
+from pithstore.codec import HOME_BYTES, Place, write_number
 from pithstore.engine import Item
 from pithstore.keys import TAIL, tail_key
 from pithstore.seal import SEAL_BYTES, seal
@@ -43,6 +44,9 @@ class Slice:
 def slices(place: Place) -> Iterator[Slice]:
     """The parts of a blob in order; a value that it runs out of is full."""
     sequence, start, left = place.sequence, place.offset, place.length
+    if 0 < left <= STREAM_BYTES - start:  # most blobs lie in one value
+        yield Slice(tail_key(place.writer, sequence), start, start + left)
+        return
     while left > 0:
         stop = min(start + left, STREAM_BYTES)
         if stop > start:
@@ -56,26 +60,34 @@ def cut(value: bytes, start: int, stop: int) -> bytes:
     return value[FIRST_FRAME_BYTES + start : min(FIRST_FRAME_BYTES + stop, max(len(value) - SEAL_BYTES, 0))]
 
 
-def write_tail(end: TailEnd, bodies: Iterable[bytes]) -> tuple[list[Place], list[Item], TailEnd]:
-    """Where each blob will lie, the sealed values that hold them, and where the writer goes on."""
+def holds(value: bytes, start: int, piece: bytes) -> bool:
+    """Whether the stream that a value holds has this piece at that place."""
+    at = FIRST_FRAME_BYTES + start
+    return at + len(piece) <= len(value) - SEAL_BYTES and value.startswith(piece, at)
+
+
+def write_tail(
+    end: TailEnd, bodies: Iterable[bytes], space: str = TAIL, homes: Iterable[bytes] = repeat(bytes(HOME_BYTES))
+) -> tuple[list[Place], list[Item], TailEnd]:
+    """Where each blob will lie, the sealed values of the space that hold them, and where the writer goes on."""
     places: list[Place] = []
     stream = bytearray()
     starts: list[int] = []
-    for body in bodies:
+    for body, home in zip(bodies, homes, strict=False):
         starts.append(len(stream))
         stream += write_number(len(body))
         value, offset = divmod(len(stream), STREAM_BYTES)
-        places.append(Place(end.writer, end.sequence + value, offset, len(body)))
+        places.append(Place(end.writer, end.sequence + value, offset, len(body), home))
         stream += body
-    values = list(_cut(end, bytes(stream), starts))
+    values = list(_cut(end, stream, starts, space))
     return places, values, attrs.evolve(end, sequence=end.sequence + len(values))
 
 
-def _cut(end: TailEnd, stream: bytes, starts: list[int]) -> Iterator[Item]:
+def _cut(end: TailEnd, stream: bytearray, starts: list[int], space: str) -> Iterator[Item]:
     firsts: dict[int, int] = {}
     for start in starts:
         firsts.setdefault(start // STREAM_BYTES, start % STREAM_BYTES)
     for i in range(-(-len(stream) // STREAM_BYTES)):
         key = tail_key(end.writer, end.sequence + i)
         first = firsts.get(i, _NO_FRAME).to_bytes(FIRST_FRAME_BYTES, "big")
-        yield key, seal(TAIL, key, first + stream[i * STREAM_BYTES : (i + 1) * STREAM_BYTES])
+        yield key, seal(space, key, first + stream[i * STREAM_BYTES : (i + 1) * STREAM_BYTES])

@@ -8,7 +8,7 @@ from pithstore.counts import Totals, decode_totals, encode_totals
 from pithstore.engine import Update, View
 from pithstore.errors import Damaged
 from pithstore.keys import SLOTS, TOTALS, slot_key
-from pithstore.seal import seal, unseal
+from pithstore.seal import seal_many, unseal
 
 
 def read_slots(view: View) -> list[Totals]:
@@ -34,4 +34,4 @@ def add_totals(update: Update, additions: Mapping[int, Totals]) -> None:
         (key, encode_totals(_read(slot, key, value).plus(additions[slot])))
         for slot, key, value in zip(slots, keys, values, strict=True)
     ]
-    update.put_many(TOTALS, [(key, seal(TOTALS, key, payload)) for key, payload in sums])
+    update.put_many(TOTALS, seal_many(TOTALS, sums))

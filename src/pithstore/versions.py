@@ -34,24 +34,42 @@ from pithstore.keys import (
     versions_prefix,
 )
 from pithstore.model import Line, Source, Version
-from pithstore.seal import seal, unseal
+from pithstore.packs import runs
+from pithstore.seal import seal_many, unseal
 
 
 def read_version(source: Source, item: Item) -> Version:
     """The version that an item of the index holds; Damaged names the source and the number."""
     key, value = item
-    number = int.from_bytes(key[-4:], "big")
     try:
-        return decode_version(source, number, unseal(VERSIONS, key, value))
+        payload = unseal(VERSIONS, key, value)
     except Damaged as error:
-        raise Damaged(f"{source} version {number}: its index entry is damaged ({error}); run verify") from None
+        raise _damaged(source, int.from_bytes(key[-4:], "big"), error) from None
+    return decode_item(source, (key, payload))
+
+
+def decode_item(source: Source, item: Item) -> Version:
+    """The version whose key and unsealed payload these are; Damaged names the source and the number."""
+    number = int.from_bytes(item[0][-4:], "big")
+    try:
+        return decode_version(source, number, item[1])
+    except Damaged as error:
+        raise _damaged(source, number, error) from None
+
+
+def _damaged(source: Source, number: int, error: Damaged) -> Damaged:
+    return Damaged(f"{source} version {number}: its index entry is damaged ({error}); run verify")
 
 
 def heads(view: View, sources: Sequence[Source]) -> list[Head | None]:
     """The head of each source; None for a source that has no version yet."""
     keys = [head_key(source) for source in sources]
     found = zip(sources, keys, view.get_many(VERSIONS, keys), strict=True)
-    return [None if value is None else _read_head(source, key, value) for source, key, value in found]
+    packed = runs.any_packs(view)
+    return [
+        (runs.head(view, source) if packed else None) if value is None else _read_head(source, key, value)
+        for source, key, value in found
+    ]
 
 
 def _read_head(source: Source, key: bytes, value: bytes) -> Head:
@@ -65,7 +83,13 @@ def line_heads(view: View, lines: Sequence[Line]) -> list[LineHead | None]:
     """The head of each line; None for a line that has no version."""
     keys = [line_key(line) for line in lines]
     found = zip(lines, keys, view.get_many(VERSIONS, keys), strict=True)
-    return [None if value is None else read_line_head(line.source, (key, value)) for line, key, value in found]
+    packed = runs.any_packs(view)
+    return [
+        (runs.line_head(view, line) if packed else None)
+        if value is None
+        else read_line_head(line.source, (key, value))
+        for line, key, value in found
+    ]
 
 
 def read_line_head(source: Source, item: Item) -> LineHead:
@@ -81,7 +105,15 @@ def get_many(view: View, wanted: Sequence[tuple[Source, int]]) -> list[Version |
     """The versions with these sources and numbers; None where there is none."""
     keys = [version_key(source, number) for source, number in wanted]
     found = zip(wanted, keys, view.get_many(VERSIONS, keys), strict=True)
-    return [None if value is None else read_version(source, (key, value)) for (source, _), key, value in found]
+    return [
+        _packed(view, source, number) if value is None else read_version(source, (key, value))
+        for (source, number), key, value in found
+    ]
+
+
+def _packed(view: View, source: Source, number: int) -> Version | None:
+    found = runs.find(view, source, number)
+    return None if found is None else found[0].version(source, found[1])
 
 
 def need_many(view: View, wanted: Sequence[tuple[Source, int]]) -> list[Version]:
@@ -97,6 +129,15 @@ def page(
     view: View, source: Source, *, after: int | None = None, limit: int, reverse: bool = False
 ) -> list[Version]:
     """Versions of a source by number, upwards or downwards from beyond `after`."""
+    if not reverse:
+        packed = runs.page(view, source, after, limit, reverse=False)
+        return packed if len(packed) == limit else packed + _unpacked(view, source, after, limit - len(packed), False)
+    found = _unpacked(view, source, after, limit, True)
+    return found if len(found) == limit else found + runs.page(view, source, after, limit - len(found), reverse=True)
+
+
+def _unpacked(view: View, source: Source, after: int | None, limit: int, reverse: bool) -> list[Version]:
+    """Versions that are in no run; their numbers are above those of all that are."""
     items = view.scan(
         VERSIONS,
         prefix=versions_prefix(source),
@@ -107,31 +148,33 @@ def page(
     return [read_version(source, item) for item in items]
 
 
-def lines(view: View, source: Source) -> Iterator[Line]:
+def lines(view: View, source: Source) -> list[Line]:
     """The lines of a source, by builder."""
+    names = runs.builders(view, source)
     prefix, after = lines_prefix(source), None
     while items := view.scan(VERSIONS, prefix=prefix, after=after, limit=256):
-        for item in items:
-            yield Line(source, read_line_head(source, item).builder_version)
+        names.update(read_line_head(source, item).builder_version for item in items)
         after = items[-1][0]
+    return sorted((Line(source, name) for name in names), key=line_key)
 
 
 def line_as_of(view: View, line: Line, moment: datetime, last: int = MAX_NUMBER) -> tuple[datetime, int] | None:
     """The greatest (observed_at, number) of a line with observed_at ≤ moment and number ≤ last; None for none."""
+    packed = runs.as_of(view, line, moment, last)
     end = time_key(line, moment, MAX_NUMBER)
     while items := view.scan(VERSIONS, prefix=times_prefix(line), after=end, limit=1, reverse=True):
         found = _read_time(line, items[0])
         if found[1] <= last:
-            return found
+            return found if packed is None else max(found, packed)
         end = items[0][0]
-    return None
+    return packed
 
 
 def line_at(view: View, line: Line, moment: datetime) -> list[int]:
-    """The numbers of the versions of a line that were observed at exactly that moment."""
+    """The numbers of the versions of a line that were observed at exactly that moment, by rising number."""
     first = time_key(line, moment, 0)
     items = view.scan(VERSIONS, prefix=first[:-4], after=first, limit=MAX_NUMBER)
-    return [_read_time(line, item)[1] for item in items]
+    return runs.at(view, line, moment) + [_read_time(line, item)[1] for item in items]
 
 
 def _read_time(line: Line, item: Item) -> tuple[datetime, int]:
@@ -178,19 +221,15 @@ def write_many(update: Update, new: Iterable[Version], lines: Iterable[tuple[Lin
 
     The versions of a source come by rising number.
     """
-    once: dict[bytes, bytes] = {}
-    heads: dict[bytes, bytes] = {}
+    once: list[Item] = []
+    heads: dict[bytes, Head] = {}
     for version in new:
-        line = Line(version.source, version.builder_version)
-        once[version_key(version.source, version.number)] = encode_version(version)
-        once[time_key(line, version.observed_at, version.number)] = b""
-        heads[head_key(version.source)] = encode_head(Head(version.number, version.recorded_at))
-    for line, line_head in lines:
-        heads[line_key(line)] = encode_line_head(line_head)
-    if update.create_many(VERSIONS, _sealed(once)) != len(once):
+        source, number = version.source, version.number
+        once.append((version_key(source, number), encode_version(version)))
+        once.append((time_key(Line(source, version.builder_version), version.observed_at, number), b""))
+        heads[head_key(source)] = Head(number, version.recorded_at)
+    over = [(key, encode_head(head)) for key, head in heads.items()]
+    over += [(line_key(line), encode_line_head(line_head)) for line, line_head in lines]
+    if update.create_many(VERSIONS, seal_many(VERSIONS, once)) != len(once):
         raise Damaged("a version stands where none was written yet; run verify")
-    update.put_many(VERSIONS, _sealed(heads))
-
-
-def _sealed(entries: dict[bytes, bytes]) -> list[Item]:
-    return sorted((key, seal(VERSIONS, key, payload)) for key, payload in entries.items())
+    update.put_many(VERSIONS, seal_many(VERSIONS, over))

@@ -1,10 +1,9 @@
-"""What is particular to LMDB: growth, the two locks, generations, damage, and the words for all of it."""
+"""What is particular to LMDB: growth, the two locks, damage, and the words for all of it."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.process
@@ -12,7 +11,6 @@ import multiprocessing.queues
 import os
 import pwd
 import resource
-import shutil
 import signal
 import stat
 import subprocess
@@ -29,9 +27,8 @@ import lmdb
 import pytest
 
 from pithstore.engine import Item, Update, View
-from pithstore.engine.generations import WRITE_LOCK, move_current
+from pithstore.engine.generations import WRITE_LOCK
 from pithstore.engine.lmdb import LmdbEngine
-from pithstore.engine.write_lock import WriteLock
 from pithstore.errors import Damaged, NoStore, PithstoreError, StorageFailed, StoreBusy, StoreExists, UsageError
 from pithstore.testing.engine_tests import (
     SPACES,
@@ -40,91 +37,22 @@ from pithstore.testing.engine_tests import (
     items_of,
     put,
     run_processes,
-    watch_numbers,
-    write_numbers,
+)
+from tests.engine.lmdb_stores import (
+    assert_speakable,
+    data_file,
+    keep_writing,
+    process,
+    refused,
+    stay_in_update,
+    stay_in_view,
 )
 
 LONG = bool(os.environ.get("PITHSTORE_LONG"))
 MIB = 2**20
 
 
-@contextlib.contextmanager
-def refused(kind: type[PithstoreError], *words: object) -> Iterator[None]:
-    """The block fails with that error, in one line that holds the words and nothing of the engine's own talk."""
-    with pytest.raises(kind) as caught:
-        yield
-    assert_speakable(str(caught.value), *words)
-
-
-def assert_speakable(text: str, *words: object) -> None:
-    for word in words:
-        assert str(word) in text
-    for talk in ("MDB_", "mdb_", "Traceback", "Errno", "\n", "0x"):
-        assert talk not in text, text
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def engine(directory: Path) -> Iterator[LmdbEngine]:
-    with closing(LmdbEngine.create(directory, SPACES)) as engine:
-        yield engine
-
-
-@pytest.fixture
-def at_rest(directory: Path) -> Path:
-    """A store of a few hundred KB that nobody has open."""
-    with closing(LmdbEngine.create(directory, SPACES)) as engine:
-        put(engine, *((b"%06d" % n, b"v" * 1000) for n in range(400)))
-        engine.update(bump)
-    return directory
-
-
-def data_file(directory: Path) -> Path:
-    return directory / (directory / "CURRENT").read_text().strip() / "data.mdb"
-
-
-def open_lmdb(directory: Path, spaces: tuple[str, ...]) -> LmdbEngine:
-    return LmdbEngine.open(directory, spaces)
-
-
 # What runs in other processes.
-
-
-@contextlib.contextmanager
-def process(function: Callable[..., None], *arguments: object) -> Iterator[multiprocessing.process.BaseProcess]:
-    """The function in a process of its own, which tells by the event when it is where it wants to be."""
-    context = multiprocessing.get_context("spawn")
-    arrived = context.Event()
-    child = context.Process(target=function, args=(arrived, *arguments))
-    child.start()
-    try:
-        assert arrived.wait(30), "the other process did not get there"
-        yield child
-    finally:
-        child.kill()
-        child.join()
-
-
-def stay_in_update(arrived: threading.Event, directory: Path) -> None:
-    def fn(tx: Update) -> None:
-        bump(tx)
-        arrived.set()
-        time.sleep(60)
-
-    LmdbEngine.open(directory, SPACES).update(fn)
-
-
-def stay_in_view(arrived: threading.Event, directory: Path) -> None:
-    def fn(view: View) -> None:
-        count(view)
-        arrived.set()
-        time.sleep(60)
-
-    LmdbEngine.open(directory, SPACES).view(fn)
 
 
 def wait_to_update(arrived: threading.Event, directory: Path, go: Path) -> None:
@@ -144,14 +72,6 @@ def wait_to_open(arrived: threading.Event, directory: Path, _: Path) -> None:
         LmdbEngine.open(directory, SPACES, patience=60).update(bump)
     except KeyboardInterrupt:
         sys.exit(42)
-
-
-def keep_writing(arrived: threading.Event, directory: Path) -> None:
-    with closing(LmdbEngine.open(directory, SPACES)) as engine:
-        while True:
-            engine.update(bump)
-            arrived.set()
-            time.sleep(0.001)
 
 
 def entry(writer: int, number: int) -> Item:
@@ -583,24 +503,6 @@ def test_read_only_handle_alone(at_rest: Path) -> None:
 # Media and accounts.
 
 
-@pytest.fixture
-def mount() -> Iterator[Callable[..., None]]:
-    """Mount as told, and unmount at the end; the test is skipped where that is not permitted."""
-    mounted: list[str] = []
-
-    def call(*arguments: str) -> None:
-        done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"mount is not permitted here: {done.stderr.strip()}")
-        mounted.append(arguments[-1])
-
-    if shutil.which("mount") is None:
-        pytest.skip("there is no mount here")
-    yield call
-    for target in dict.fromkeys(reversed(mounted)):
-        subprocess.run(["umount", "--lazy", target], check=True)
-
-
 def test_read_only_medium(at_rest: Path, tmp_path: Path, mount: Callable[..., None]) -> None:
     """A store on a medium that cannot be written is read as well as any; writing there is refused in words."""
     place = tmp_path / "medium"
@@ -912,107 +814,6 @@ def test_a_killed_reader_does_not_make_the_file_grow(engine: LmdbEngine, directo
         for _ in range(60):
             put(engine, *items)
     assert data_file(directory).stat().st_size < 10 * MIB
-
-
-# Generations.
-
-
-def write_generation(root: Path, marker: bytes) -> None:
-    """Copy the data into the next generation, mark the copy, and make it the one that counts."""
-    lock = WriteLock(str(root))
-    with closing(lock), lock.held(30):
-        current = data_file(root).parent
-        following = root / f"gen-{int(current.name[4:]) + 1:06d}"
-        following.mkdir(mode=0o700)
-        with lmdb.open(str(current), lib_version=0, readonly=True, max_dbs=4, map_size=2**30) as raw:
-            raw.copy(str(following), compact=True)
-        with (
-            lmdb.open(str(following), lib_version=0, max_dbs=4, map_size=2**30) as raw,
-            raw.begin(write=True) as tx,
-        ):
-            tx.put(b"marker", marker, db=raw.open_db(b"right", txn=tx, create=False))
-        move_current(str(root), following.name)
-
-
-def write_generations(root: Path, times: int) -> None:
-    for number in range(times):
-        write_generation(root, b"%d" % number)
-        time.sleep(0.05)
-
-
-def in_use(generation: Path) -> bool:
-    descriptor = os.open(generation, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def marker_of(engine: LmdbEngine) -> bytes | None:
-    return engine.view(lambda view: view.get_many("right", [b"marker"]))[0]
-
-
-@pytest.mark.process
-@pytest.mark.parametrize("next_call", ["view", "update"])
-def test_a_new_generation_is_followed(engine: LmdbEngine, directory: Path, next_call: str) -> None:
-    """Whoever begins after another process moved CURRENT is in the new generation, and lets go of the old."""
-    engine.update(bump)
-    with closing(LmdbEngine.open(directory, SPACES)) as second:
-        run_processes((write_generation, (directory, b"new")))
-        if next_call == "view":
-            assert marker_of(second) == b"new"
-        assert second.update(bump) == 2
-        assert marker_of(engine) == b"new"
-        assert not in_use(directory / "gen-000001")
-        assert in_use(directory / "gen-000002")
-    shutil.rmtree(directory / "gen-000001")
-    with closing(LmdbEngine.open(directory, SPACES)) as reopened:
-        assert reopened.view(count) == 2
-
-
-@pytest.mark.process
-def test_a_view_stays_in_its_generation(engine: LmdbEngine, directory: Path) -> None:
-    """A view that began before CURRENT moved sees its state to the end."""
-    engine.update(bump)
-
-    def fn(view: View) -> None:
-        run_processes((write_generation, (directory, b"new")))
-        assert view.get_many("right", [b"marker"]) == [None]
-        assert count(view) == 1
-
-    engine.view(fn)
-    assert marker_of(engine) == b"new"
-
-
-@pytest.mark.process
-def test_generations_beside_writers_and_readers(engine: LmdbEngine, directory: Path) -> None:
-    """Nothing is lost, and nobody is disturbed, while CURRENT moves again and again."""
-    stop = threading.Event()
-    mine: list[int] = []
-
-    def write() -> None:
-        while not stop.is_set():
-            mine.append(engine.update(bump))
-            time.sleep(0.005)
-
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
-        run_processes(
-            (write_numbers, (open_lmdb, directory, 150)),
-            (write_numbers, (open_lmdb, directory, 150)),
-            (watch_numbers, (open_lmdb, directory, 300)),
-            (write_generations, (directory, 8)),
-        )
-    finally:
-        stop.set()
-        thread.join(30)
-    assert engine.view(count) == 300 + len(mine)
-    assert marker_of(engine) == b"7"
-    assert data_file(directory).parent.name == "gen-000009"
 
 
 @pytest.mark.process

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias
 
 import attrs
 
-from pithstore.canonical import canonical, decode
+from pithstore.canonical import canonical, decode, start_of
 from pithstore.digest import Digest
 from pithstore.pointer import Json
-from pithstore.profile import DECLARED, PITH, Profile, Verdict, check_declared
+from pithstore.profile import DECLARED, PITH, Profile, Verdict, verdict_of
 
 Drift: TypeAlias = Literal["changed though declared the same", "same though declared changed"]
 """Where a section and what it declares did not go the same way since the version before."""
@@ -18,7 +18,7 @@ Drift: TypeAlias = Literal["changed though declared the same", "same though decl
 VERDICTS: tuple[Verdict, ...] = ("match", "mismatch", "unknown rule")
 DRIFTS: tuple[Drift, ...] = ("changed though declared the same", "same though declared changed")
 
-_NAME = canonical(DECLARED) + b":"
+_START = start_of(DECLARED)
 _MARK_BYTES = 16
 
 
@@ -48,10 +48,10 @@ def declarations(
     record: dict[str, Json], bodies: Mapping[str, bytes], profile: Profile = PITH
 ) -> tuple[Declaration, ...]:
     """What the sections of a record declare, by name in order; `bodies` are their canonical bytes."""
-    return tuple(
-        _declaration(name, verdict, record[name], bodies[name])
-        for name, verdict in check_declared(record, profile).items()
-    )
+    if profile.declared == "none":
+        return ()
+    told = (digest_and_declaration(name, section, bodies[name])[1] for name, section in sorted(record.items()))
+    return tuple(declaration for declaration in told if declaration is not None)
 
 
 def declaring_sections(bodies: Mapping[str, bytes]) -> dict[str, Json]:
@@ -59,23 +59,26 @@ def declaring_sections(bodies: Mapping[str, bytes]) -> dict[str, Json]:
     return {name: decode(body) for name, body in bodies.items() if DECLARED.encode() in body}
 
 
-def _declaration(name: str, verdict: Verdict, section: Json, body: bytes) -> Declaration:
-    members = section if isinstance(section, dict) else {}
-    declared = canonical(members[DECLARED])
-    member = _NAME + declared
-    at = body.find(member) if body.count(member) == 1 else _place(members)
-    rest = body[:at] + body[at + len(member) :]
-    return Declaration(name, verdict, _mark(declared), _mark(rest))
+def digest_and_declaration(
+    name: str, section: Json, body: bytes, write: Callable[[Json], bytes] = canonical
+) -> tuple[Digest, Declaration | None]:
+    """The digest of a section and what it declares by the rules of `pith`: most of the bytes are hashed for both.
+
+    `body` are its canonical bytes, and `write` gives those of the values in it.
+    """
+    if not isinstance(section, dict) or section.get(DECLARED) is None:
+        return Digest.of(body), None
+    declared = write(section[DECLARED])
+    end = len(body) - _bytes_behind(section, write)
+    digest, rest = Digest.with_and_without(body, end - len(_START) - len(declared), end)
+    marks = Digest.of(declared)[:_MARK_BYTES], rest[:_MARK_BYTES]
+    return digest, Declaration(name, verdict_of(name, section, write), *marks)
 
 
-def _place(members: Mapping[str, Json]) -> int:
-    """Where the member that declares starts in the canonical bytes: the same may stand deeper inside too."""
-    before = {name: value for name, value in members.items() if name < DECLARED}
-    return len(canonical(before)) if before else len(b"{")
-
-
-def _mark(data: bytes) -> bytes:
-    return Digest.of(data)[:_MARK_BYTES]
+def _bytes_behind(section: dict[str, Json], write: Callable[[Json], bytes]) -> int:
+    """How many bytes stand behind the member that declares: what it says may stand deeper inside too."""
+    behind = {name: value for name, value in section.items() if name > DECLARED}
+    return len(write(behind)) if behind else len(b"}")
 
 
 def outcomes(before: tuple[Declaration, ...], after: tuple[Declaration, ...]) -> tuple[Outcome, ...]:

@@ -37,7 +37,7 @@ from pithstore.keys import (
     standing_key,
 )
 from pithstore.model import Manifest, Source, Version
-from pithstore.seal import seal, unseal
+from pithstore.seal import seal_many, unseal
 
 Declarations = tuple[Declaration, ...]
 
@@ -74,7 +74,7 @@ def note(update: Update, new: Sequence[Declaring]) -> None:
             gains.setdefault(source_slot(source), []).extend(found)
             entries.append((outcomes_key(source, each.version.number), encode_outcomes(found, each.manifest)))
     _write_standing(update, {source: now for source, now in standing.items() if now != before[source]})
-    update.put_many(VERSIONS, _sealed(VERSIONS, entries))
+    update.put_many(VERSIONS, seal_many(VERSIONS, entries))
     add_to_ledgers(update, {slot: tally(found) for slot, found in gains.items()})
 
 
@@ -95,7 +95,7 @@ def _standing(source: Source, key: bytes, value: bytes) -> Declarations:
 def _write_standing(update: Update, standing: Mapping[Source, Declarations]) -> None:
     update.delete_many(VERSIONS, [standing_key(source) for source, now in standing.items() if not now])
     entries = [(standing_key(source), encode_declarations(now)) for source, now in standing.items() if now]
-    update.put_many(VERSIONS, _sealed(VERSIONS, entries))
+    update.put_many(VERSIONS, seal_many(VERSIONS, entries))
 
 
 def read_outcomes(version: Version, names: Iterable[str], item: Item) -> tuple[Outcome, ...]:
@@ -118,7 +118,7 @@ def write_outcomes(
         for each, told in found
         if told
     ]
-    update.put_many(VERSIONS, _sealed(VERSIONS, entries))
+    update.put_many(VERSIONS, seal_many(VERSIONS, entries))
     _write_standing(update, {source: found[-1][0].declarations if found else ()})
 
 
@@ -155,13 +155,9 @@ def add_to_ledgers(update: Update, gains: Mapping[int, Ledger]) -> None:
         (ledger_key(slot), encode_ledger(add(ledger, gains[slot])))
         for slot, ledger in zip(slots, _read_slots(update, slots), strict=True)
     ]
-    update.put_many(TOTALS, _sealed(TOTALS, entries))
+    update.put_many(TOTALS, seal_many(TOTALS, entries))
 
 
 def forget_ledgers(update: Update) -> None:
     """Set every slot to nothing, whatever it says."""
     update.delete_many(TOTALS, map(ledger_key, range(SLOTS)))
-
-
-def _sealed(space: str, entries: Iterable[Item]) -> list[Item]:
-    return sorted((key, seal(space, key, payload)) for key, payload in entries)

@@ -6,12 +6,20 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from pithstore.codec import Reader, write_bytes, write_number
-from pithstore.declared.declarations import DRIFTS, VERDICTS, Declaration, Outcome
+from pithstore.codec import Reader, read_name, read_number, write_name, write_number
+from pithstore.declared.declarations import DRIFTS, VERDICTS, Declaration, Drift, Outcome
 from pithstore.errors import Damaged
 from pithstore.model import Manifest
+from pithstore.profile import Verdict
 
 _MARK_BYTES = 16
+_VERDICT = {verdict: place for place, verdict in enumerate(VERDICTS)}
+_DRIFT = {drift: place for place, drift in enumerate(DRIFTS)}
+_CODE: dict[tuple[Verdict, Drift | None], int] = {
+    (verdict, drift): (0 if drift is None else 1 + DRIFTS.index(drift)) << 4 | 1 + VERDICTS.index(verdict)
+    for verdict in VERDICTS
+    for drift in (None, *DRIFTS)
+}
 
 
 @attrs.frozen
@@ -26,7 +34,7 @@ class Tally:
 
     def plus(self, other: Tally) -> Tally:
         """The sum of both."""
-        return Tally(*map(sum, zip(attrs.astuple(self), attrs.astuple(other), strict=True)))
+        return Tally(*[one + more for one, more in zip(_counts(self), _counts(other), strict=True)])
 
 
 Ledger = Mapping[str, Tally]
@@ -37,10 +45,12 @@ def tally(found: Iterable[Outcome]) -> dict[str, Tally]:
     """The ledger of these outcomes."""
     counts: dict[str, list[int]] = {}
     for outcome in found:
-        row = counts.setdefault(outcome.section, [0] * len(attrs.fields(Tally)))
-        row[VERDICTS.index(outcome.verdict)] += 1
+        row = counts.get(outcome.section)
+        if row is None:
+            row = counts[outcome.section] = [0] * (len(VERDICTS) + len(DRIFTS))
+        row[_VERDICT[outcome.verdict]] += 1
         if outcome.drift is not None:
-            row[len(VERDICTS) + DRIFTS.index(outcome.drift)] += 1
+            row[len(VERDICTS) + _DRIFT[outcome.drift]] += 1
     return {name: Tally(*row) for name, row in counts.items()}
 
 
@@ -54,8 +64,18 @@ def add(ledger: Ledger, other: Ledger) -> dict[str, Tally]:
 def encode_ledger(ledger: Ledger) -> bytes:
     """Name and counts of each section, by name."""
     return b"".join(
-        write_bytes(name.encode()) + b"".join(map(write_number, attrs.astuple(row)))
+        write_name(name) + b"".join(map(write_number, _counts(row)))
         for name, row in sorted(ledger.items())
+    )
+
+
+def _counts(row: Tally) -> tuple[int, ...]:
+    return (
+        row.match,
+        row.mismatch,
+        row.unknown_rule,
+        row.changed_though_declared_same,
+        row.same_though_declared_changed,
     )
 
 
@@ -71,8 +91,8 @@ def decode_ledger(data: bytes) -> dict[str, Tally]:
 
 def encode_outcomes(found: Iterable[Outcome], manifest: Manifest) -> bytes:
     """One byte for each section of the manifest up to the last that declares: 0 for one that declares nothing."""
-    codes = {outcome.section: _code(outcome) for outcome in found}
-    return bytes(codes.get(section.name, 0) for section in manifest.sections).rstrip(b"\x00")
+    codes = {outcome.section: _CODE[outcome.verdict, outcome.drift] for outcome in found}
+    return bytes([codes.get(section.name, 0) for section in manifest.sections]).rstrip(b"\x00")
 
 
 def decode_outcomes(data: bytes, names: Iterable[str]) -> tuple[Outcome, ...]:
@@ -81,11 +101,6 @@ def decode_outcomes(data: bytes, names: Iterable[str]) -> tuple[Outcome, ...]:
     if len(data) > len(listed):
         raise Damaged("there are more outcomes than sections")
     return tuple(_outcome(name, code) for name, code in zip(listed, data, strict=False) if code)
-
-
-def _code(outcome: Outcome) -> int:
-    drift = 0 if outcome.drift is None else 1 + DRIFTS.index(outcome.drift)
-    return drift << 4 | 1 + VERDICTS.index(outcome.verdict)
 
 
 def _outcome(name: str, code: int) -> Outcome:
@@ -97,20 +112,28 @@ def _outcome(name: str, code: int) -> Outcome:
 
 def encode_declarations(declared: Iterable[Declaration]) -> bytes:
     """Name, verdict and marks of each."""
-    return b"".join(
-        write_bytes(each.section.encode()) + bytes([VERDICTS.index(each.verdict)]) + each.declared + each.content
-        for each in declared
-    )
+    parts: list[bytes] = []
+    for each in declared:
+        parts += (write_name(each.section), write_number(_VERDICT[each.verdict]), each.declared, each.content)
+    return b"".join(parts)
 
 
 def decode_declarations(data: bytes) -> tuple[Declaration, ...]:
     """The declarations that `encode_declarations` wrote."""
-    reader = Reader(data)
     found: list[Declaration] = []
-    while reader.at < len(data):
-        name, verdict = reader.text(), reader.raw(1)[0]
-        if verdict >= len(VERDICTS):
-            raise Damaged("an encoded verdict is not one")
-        declaration = Declaration(name, VERDICTS[verdict], reader.raw(_MARK_BYTES), reader.raw(_MARK_BYTES))
-        found.append(declaration)
+    at, end = 0, len(data)
+    try:
+        while at < end:
+            length, name_at = read_number(data, at)
+            verdict_at = name_at + length
+            declared_at = verdict_at + 1
+            content_at = declared_at + _MARK_BYTES
+            at = content_at + _MARK_BYTES
+            verdict = VERDICTS[data[verdict_at]]
+            name = read_name(data[name_at:verdict_at])
+            found.append(Declaration(name, verdict, data[declared_at:content_at], data[content_at:at]))
+    except IndexError:
+        raise Damaged("an encoded verdict is not one, or is cut short") from None
+    if at != end:
+        raise Damaged("an encoded value is cut short")
     return tuple(found)

@@ -78,6 +78,48 @@ class Update(View, Protocol):
         ...
 
 
+class Successor(Protocol):
+    """The next state of a store, written beside the present one while others read and write that.
+
+    It begins with the engine's spaces, all empty, and nobody sees it before it takes over.  Its transactions may
+    run inside one of the store.  Once it has taken over or was closed it answers nothing.
+    """
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it held nothing when it was opened; if not, one that was closed or interrupted is gone on with.
+
+        Such a one holds every update that returned, and nothing of a `take_over`.
+        """
+        ...
+
+    def view(self, fn: Callable[[View], T]) -> T:
+        """What `fn` returns for what the successor holds now."""
+        ...
+
+    def update(self, fn: Callable[[Update], T]) -> T:
+        """What `fn` returned in the run whose writes to the successor are now durable; see `Engine.update`."""
+        ...
+
+    def take_over(self, fn: Callable[[View, Update], T]) -> T:
+        """What `fn` returned, given the store and the successor; the successor is now the store, for everybody.
+
+        While `fn` runs nobody writes to the store, so it finishes what is still to be done, and quickly.  It may
+        run several times; its exception leaves the store and the successor as they were.  StoreBusy where other
+        writers do not pause; StorageFailed leaves the store as it was, and the successor fit to be tried again or
+        discarded.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Remove what was written and close, unless it has taken over."""
+        ...
+
+    def close(self) -> None:
+        """Release everything; what was written is kept for the next one.  Closing twice is allowed."""
+        ...
+
+
 class Engine(Protocol):
     """An open engine.  A transaction never outlives the call that made it."""
 
@@ -97,8 +139,15 @@ class Engine(Protocol):
         """
         ...
 
+    def successor(self) -> Successor:
+        """The next state of the store, begun or gone on with; close it before the engine.
+
+        There is one at a time: StoreBusy while anybody else, in whichever process, has it open.
+        """
+        ...
+
     def stored_bytes(self) -> int:
-        """How many bytes the engine takes on its medium now."""
+        """How many bytes the engine takes on its medium now, an unfinished successor included."""
         ...
 
     def close(self) -> None:

@@ -4,6 +4,7 @@
     STORE/write.lock           see `write_lock`
     STORE/gen-000001/          locked shared (flock) by every process that has the generation open
     STORE/gen-000001/data.mdb  the data, and LMDB's lock.mdb beside it
+    STORE/gen-000002/          before CURRENT names it: a successor, locked exclusively by the process at it
 
 A data file is never replaced or cut while somebody may have it open: the other process would go on writing into
 the old file.  So space is given back by writing a new generation and moving CURRENT to it, and whoever begins a
@@ -12,18 +13,22 @@ transaction looks whether CURRENT moved.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
+import sys
+import time
 
 import attrs
 
-from pithstore.errors import Damaged, NoStore, UsageError
+from pithstore.errors import Damaged, NoStore, StorageFailed, StoreBusy, UsageError
 
 CURRENT = "CURRENT"
 WRITE_LOCK = "write.lock"
 FIRST_GENERATION = "gen-000001"
 _GENERATION = re.compile(r"gen-\d{6,}", re.ASCII)
+_FILES = ("data.mdb", "lock.mdb")  # removed in this order: without its data nobody takes what is left for a store
 
 
 @attrs.frozen
@@ -61,6 +66,8 @@ def move_current(root: str, generation: str) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
         os.write(descriptor, f"{generation}\n".encode())
+        now = time.time_ns()  # the system's own is coarse: with an inode used again, an old stamp might come back
+        os.utime(descriptor, ns=(now, now))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -99,3 +106,87 @@ def hold_in_use(generation: str) -> int:
     descriptor = os.open(generation, os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     return descriptor
+
+
+def hold_successor(root: str) -> tuple[str, str, int]:
+    """The generation that counts, the one after it, and a descriptor that keeps that one for this process.
+
+    Its directory is there, what is in it is not looked at, and what nobody has open beyond it is gone.  StoreBusy
+    where somebody has it already, this process too.
+    """
+    while True:
+        name, stamp = read_current(root)
+        current, directory = os.path.join(root, name), os.path.join(root, _following(name))
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(directory, mode=0o700)
+        try:
+            descriptor = _try_hold_alone(directory)
+        except NotADirectoryError:
+            raise StorageFailed(
+                f"{directory} is in the way of the store's next generation; move it away"
+            ) from None
+        if descriptor is not None:
+            if current_stamp(root) == stamp:
+                _remove(root, range(_number(directory) + 1, sys.maxsize))
+                return current, directory, descriptor
+            os.close(descriptor)
+        elif current_stamp(root) == stamp and os.path.isdir(directory):
+            raise StoreBusy(f"{root}: somebody else is writing {directory}, its successor; try again later")
+
+
+def sweep(root: str, current: str) -> None:
+    """Remove the generations before that one, apart from those which somebody has open or nobody may remove."""
+    _remove(root, range(_number(current)))
+
+
+def remove(directory: str, descriptor: int) -> None:
+    """Remove that generation, which this descriptor keeps for this process alone."""
+    remove_files(descriptor)
+    os.rmdir(directory)  # what is not ours in there stays, and so does the directory
+
+
+def remove_files(descriptor: int) -> None:
+    """Remove the files of the generation that is open as this descriptor."""
+    for name in _FILES:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=descriptor)
+
+
+def _remove(root: str, numbers: range) -> None:
+    for name in os.listdir(root):
+        if _GENERATION.fullmatch(name) and _number(name) in numbers:
+            directory = os.path.join(root, name)
+            with contextlib.suppress(OSError):  # it is left for later, as one that is open is
+                descriptor = _try_hold_alone(directory)
+                if descriptor is not None:
+                    try:
+                        remove(directory, descriptor)
+                    finally:
+                        os.close(descriptor)
+
+
+def _try_hold_alone(directory: str) -> int | None:
+    """A descriptor that keeps a generation for this process alone; None where it is open, or gone.
+
+    A link is not followed: what it leads to is not ours to remove.
+    """
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), os.stat(directory)):
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(descriptor)
+    return None
+
+
+def _number(generation: str) -> int:
+    return int(os.path.basename(generation).removeprefix("gen-"))
+
+
+def _following(name: str) -> str:
+    return f"gen-{_number(name) + 1:06d}"

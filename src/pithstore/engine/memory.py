@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Self, TypeVar
 
 from pithstore.engine import EngineLimits, Item, Update, View
-from pithstore.errors import UsageError
+from pithstore.errors import StoreBusy, UsageError
 
 T = TypeVar("T")
 
@@ -117,6 +117,8 @@ class MemoryEngine:
 
     def __init__(self, spaces: Sequence[str]) -> None:
         self._spaces = {name: _Space() for name in spaces}
+        self._kept: MemoryEngine | None = None
+        self._successor: MemorySuccessor | None = None
         self._writing = threading.Lock()
         self._thread = threading.local()
         self._process = os.getpid()
@@ -141,10 +143,21 @@ class MemoryEngine:
             self._spaces = transaction.spaces
             return result
 
+    def successor(self) -> MemorySuccessor:
+        """The next state of this engine, begun or gone on with."""
+        with self._inside(), self._writing:
+            self._refuse_misuse()  # it may have been closed while we waited
+            if self._successor is not None:
+                raise StoreBusy("a successor of this store is open: close it, or let it take over")
+            if self._kept is None:
+                self._kept = MemoryEngine(list(self._spaces))
+            self._successor = MemorySuccessor(self, self._kept)
+            return self._successor
+
     def stored_bytes(self) -> int:
         """The lengths of all keys and values together."""
         self._refuse_misuse()
-        return sum(len(k) + len(v) for space in self._spaces.values() for k, v in space.values.items())
+        return self._bytes() + (self._kept._bytes() if self._kept else 0)
 
     def close(self) -> None:
         """Forget everything, when the update that runs now has ended."""
@@ -154,7 +167,11 @@ class MemoryEngine:
             raise UsageError("closing inside a transaction would wait for itself: return from it first")
         with self._writing:
             self._closed = True
+            self._kept = None
             self._spaces = {name: _Space() for name in self._spaces}
+
+    def _bytes(self) -> int:
+        return sum(len(k) + len(v) for space in self._spaces.values() for k, v in space.values.items())
 
     @contextmanager
     def _inside(self) -> Iterator[None]:
@@ -175,6 +192,59 @@ class MemoryEngine:
             raise UsageError("the store was opened before a fork: open it again in the child process")
         if self._closed:
             raise UsageError("the store is closed: open it again")
+
+
+class MemorySuccessor:
+    """A second engine, whose spaces the first one takes when it takes over."""
+
+    def __init__(self, engine: MemoryEngine, following: MemoryEngine) -> None:
+        self._engine = engine
+        self._following = following
+        self.fresh = not following._bytes()
+
+    def view(self, fn: Callable[[View], T]) -> T:
+        """What `fn` returns for what was written so far."""
+        self._refuse_closed()
+        return self._following.view(fn)
+
+    def update(self, fn: Callable[[Update], T]) -> T:
+        """What `fn` returned; what it wrote is seen by the successor alone."""
+        self._refuse_closed()
+        return self._following.update(fn)
+
+    def take_over(self, fn: Callable[[View, Update], T]) -> T:
+        """What `fn` returned; the engine now holds what the successor held, and what `fn` wrote."""
+        engine, following = self._engine, self._following
+        with engine._inside(), engine._writing, following._inside(), following._writing:
+            self._refuse_closed()
+            transaction = _Update(following._spaces)
+            result = _View(engine._spaces).run(lambda view: transaction.run(lambda tx: fn(view, tx)))
+            engine._spaces = transaction.spaces
+            engine._kept = engine._successor = None
+            return result
+
+    def discard(self) -> None:
+        """Forget what was written."""
+        self._leave(keep=False)
+
+    def close(self) -> None:
+        """Leave what was written to the next successor."""
+        self._leave(keep=True)
+
+    def _leave(self, *, keep: bool) -> None:
+        if self._following._process != os.getpid():
+            return  # see MemoryEngine.close
+        if self._following._is_inside():
+            raise UsageError("closing inside a transaction would wait for itself: return from it first")
+        with self._following._writing:
+            if self._engine._successor is self:
+                self._engine._successor = None
+                self._engine._kept = self._following if keep and not self._engine._closed else None
+
+    def _refuse_closed(self) -> None:
+        self._engine._refuse_misuse()
+        if self._engine._successor is not self:
+            raise UsageError("this successor has taken over or is closed: begin another one")
 
 
 def _page(keys: list[bytes], prefix: bytes, after: bytes | None, limit: int, reverse: bool) -> list[bytes]:

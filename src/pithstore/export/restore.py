@@ -16,6 +16,7 @@ from functools import partial, reduce
 import attrs
 
 from pithstore import meta
+from pithstore.blobs import Compared
 from pithstore.bulk import batches
 from pithstore.counts import FileProgress, Totals
 from pithstore.engine import Engine, Update
@@ -63,10 +64,13 @@ def restore(engine: Engine, archive: ArchiveFile, contents: Contents, said: Said
         said(f"{archive.name}: was restored up to version {done.records:,}; going on behind it")
     summary = PutSummary()
     end: TailEnd | None = None
+    compared = Compared()
     for batch in batches(archive.arrivals(contents, done.records)):
-        stored = engine.update(partial(_write, file=file, done=done, batch=batch.arrivals, end=end))
+        stored = engine.update(
+            partial(_write, file=file, done=done, batch=batch.arrivals, end=end, compared=compared)
+        )
         done, end = attrs.evolve(done, records=done.records + len(batch.arrivals)), stored.end
-        summary = reduce(PutSummary.plus, stored.results, summary)
+        summary = summary.plus(*stored.outcomes)
     engine.update(partial(_finish, file=file, done=done, contents=contents))
     return summary
 
@@ -95,12 +99,19 @@ def _begin(update: Update, file: FileId, contents: Contents) -> FileProgress:
     return FileProgress()
 
 
-def _write(update: Update, file: FileId, done: FileProgress, batch: list[Arrival], end: TailEnd | None) -> Stored:
+def _write(
+    update: Update,
+    file: FileId,
+    done: FileProgress,
+    batch: list[Arrival],
+    end: TailEnd | None,
+    compared: Compared,
+) -> Stored:
     if read_progress(update, file) != done:
         raise StoreBusy(
             "somebody else is restoring this archive into this store; wait until that has come to its end"
         )
-    stored = store(update, batch, datetime.now(UTC), end)
+    stored = store(update, batch, datetime.now(UTC), end, compared)
     write_progress(update, [(file, attrs.evolve(done, records=done.records + len(batch)))])
     return stored
 

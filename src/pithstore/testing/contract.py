@@ -27,10 +27,11 @@ from pithstore.testing.engine_tests import (
     SPACES,
 )
 from pithstore.testing.machine import EngineMachine, Rerunning
+from pithstore.testing.successor_contract import SuccessorContract
 from pithstore.testing.transaction_contract import TransactionContract
 
 
-class EngineContract(DataContract, TransactionContract):
+class EngineContract(DataContract, TransactionContract, SuccessorContract):
     """What an engine promises; see the top of the module for how to run it."""
 
     @pytest.mark.parametrize("rerun", [False, True])

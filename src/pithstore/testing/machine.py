@@ -11,7 +11,7 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from pithstore.engine import Engine, EngineLimits, Item, Update, View
+from pithstore.engine import Engine, EngineLimits, Item, Successor, Update, View
 
 T = TypeVar("T")
 
@@ -24,21 +24,16 @@ class OpenEngine(Protocol):
         ...
 
 
-class Rerunning:
-    """The same engine, running every function twice and throwing the first run away, as any engine may do."""
+class _Twice:
+    """Runs every function twice and throws the first run away."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    @property
-    def limits(self) -> EngineLimits:
-        """Those of the engine."""
-        return self._engine.limits
+    def __init__(self, engine: Engine | Successor) -> None:
+        self._inner = engine
 
     def view(self, fn: Callable[[View], T]) -> T:
         """What the second run returned."""
-        self._engine.view(fn)
-        return self._engine.view(fn)
+        self._inner.view(fn)
+        return self._inner.view(fn)
 
     def update(self, fn: Callable[[Update], T]) -> T:
         """What the second run returned; the first left no trace."""
@@ -48,8 +43,25 @@ class Rerunning:
             raise _Discarded
 
         with suppress(_Discarded):
-            self._engine.update(first)
-        return self._engine.update(fn)
+            self._inner.update(first)
+        return self._inner.update(fn)
+
+
+class Rerunning(_Twice):
+    """The same engine, running every function twice and throwing the first run away, as any engine may do."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._engine = engine
+
+    @property
+    def limits(self) -> EngineLimits:
+        """Those of the engine."""
+        return self._engine.limits
+
+    def successor(self) -> Successor:
+        """The engine's, which runs every function twice as well."""
+        return RerunningSuccessor(self._engine.successor())
 
     def stored_bytes(self) -> int:
         """Those of the engine."""
@@ -58,6 +70,31 @@ class Rerunning:
     def close(self) -> None:
         """Close the engine."""
         self._engine.close()
+
+
+class RerunningSuccessor(_Twice):
+    """The same successor, running every function twice and throwing the first run away."""
+
+    def __init__(self, successor: Successor) -> None:
+        super().__init__(successor)
+        self._successor = successor
+        self.discard, self.close = successor.discard, successor.close
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it held nothing when it was opened."""
+        return self._successor.fresh
+
+    def take_over(self, fn: Callable[[View, Update], T]) -> T:
+        """What the second run returned; the first left no trace."""
+
+        def first(view: View, tx: Update) -> None:
+            fn(view, tx)
+            raise _Discarded
+
+        with suppress(_Discarded):
+            self._successor.take_over(first)
+        return self._successor.take_over(fn)
 
 
 class _Discarded(Exception):

@@ -18,7 +18,9 @@ from pithstore.engine.generations import (
     read_current,
     sync_directory,
 )
-from pithstore.engine.lmdb.environment import RESERVED, Environment, reserve, share
+from pithstore.engine.lmdb.environment import Environment, share
+from pithstore.engine.lmdb.open_generation import RESERVED, reserve
+from pithstore.engine.lmdb.successor import LmdbSuccessor
 from pithstore.engine.lmdb.transaction import MAX_KEY_BYTES, LmdbTransaction
 from pithstore.engine.lmdb.translate import lmdb_errors
 from pithstore.engine.system_errors import system_errors
@@ -106,11 +108,18 @@ class LmdbEngine:
                 raise UsageError(f"{environment.root} was opened read-only; open it for writing to change it")
             return environment.update(fn, self._patience)
 
+    def successor(self) -> LmdbSuccessor:
+        """The generation after the one that counts, begun or gone on with."""
+        with self._retained() as environment:
+            if self._readonly:
+                raise UsageError(f"{environment.root} was opened read-only; open it for writing to change it")
+            return LmdbSuccessor(environment, self._patience)
+
     def stored_bytes(self) -> int:
         """How many bytes the files of the store take on the medium."""
         with self._retained() as environment, system_errors(environment.root):
             files = [os.path.join(here, name) for here, _, names in os.walk(environment.root) for name in names]
-            return sum(os.lstat(path).st_blocks * 512 for path in files)
+            return sum(map(_blocks_bytes, files))
 
     def close(self) -> None:
         """Close the handle; the environment closes with the last handle on it, and the last call inside it."""
@@ -128,6 +137,13 @@ class LmdbEngine:
             yield self._environment
         finally:
             self._environment.release()
+
+
+def _blocks_bytes(path: str) -> int:
+    try:
+        return os.lstat(path).st_blocks * 512
+    except FileNotFoundError:  # a generation that is being swept
+        return 0
 
 
 def _create_generation(root: str, spaces: Sequence[str], first: Callable[[Update], object] | None) -> None:

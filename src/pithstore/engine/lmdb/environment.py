@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable
-
-import lmdb
+from collections.abc import Callable, Iterator
 
 from pithstore.engine import T, Update, View
 from pithstore.engine.gate import Gate
@@ -16,17 +14,13 @@ from pithstore.engine.generations import (
     current_stamp,
     hold_in_use,
     read_current,
+    sweep,
 )
 from pithstore.engine.lmdb.data_file import check_data_file
-from pithstore.engine.lmdb.transaction import LmdbTransaction
-from pithstore.engine.lmdb.translate import MAX_READERS
+from pithstore.engine.lmdb.open_generation import RESERVED, OpenGeneration
 from pithstore.engine.system_errors import system_errors
 from pithstore.engine.write_lock import WriteLock
 from pithstore.errors import Damaged, StorageFailed, UsageError
-
-RESERVED = 2**40  # bytes of address space; the file is as long as its last page
-_LEAST_MAP = 2**20
-_GROWTH_BETWEEN_READER_CHECKS = 2**20
 
 
 class Environment:
@@ -52,10 +46,9 @@ class Environment:
         self._pid = os.getpid()
         self.spaces = spaces
         self._later = later
-        self._map_size = map_size or RESERVED
+        self.map_size = map_size or RESERVED
         self._lock = WriteLock(root)
         self._stamp: Stamp | None = None
-        self._size_at_reader_check = 0
         try:
             self._follow_current(patience)
         except BaseException:  # whatever it is, Ctrl-C too: nothing may stay open behind it
@@ -68,73 +61,53 @@ class Environment:
         while True:
             self._follow_current(patience)
             with self.gate.shared():
-                seen = self._map_bytes()
-                with contextlib.suppress(lmdb.MapResizedError):
-                    raw = self._raw.begin()
-                    try:
-                        with LmdbTransaction.around(raw, self._databases) as transaction:
-                            return fn(transaction)
-                    finally:
-                        raw.abort()
+                seen = self._generation.map_bytes()
+                done = self._generation.try_view(fn)
+            if done is not None:
+                return done[0]
             self._grow_map(seen)
 
     def update(self, fn: Callable[[Update], T], patience: float) -> T:
         """What `fn` returned in the run that was committed."""
-        self.gate.refuse_nested()
-        with self._lock.held(patience):
+        with self.writing(patience):
             while True:
-                with system_errors(self.root):
-                    self._reopen_if_moved()
                 with self.gate.shared():
-                    seen = self._map_bytes()
-                    done = self._try_update(fn)
+                    seen = self._generation.map_bytes()
+                    done = self._generation.try_update(fn)
                 if done is not None:
                     return done[0]
                 self._grow_map(seen)
 
-    def _try_update(self, fn: Callable[[Update], T]) -> tuple[T] | None:
-        """What `fn` returned, committed; None where the map was too small, and nothing happened."""
-        raw: lmdb.Transaction[bytes] | None = None
-        try:
-            raw = self._raw.begin(write=True)
-            with LmdbTransaction.around(raw, self._databases) as transaction:
-                result = fn(transaction)
-            raw.commit()
-        except (lmdb.MapFullError, lmdb.MapResizedError):
-            _abort(raw)
-            return None
-        except BaseException:  # Ctrl-C too: the transaction must not stay open
-            _abort(raw)
-            raise
-        self._check_readers_after_growth()
-        return (result,)
+    @contextlib.contextmanager
+    def writing(self, patience: float) -> Iterator[None]:
+        """Keep out all who write, of all processes; CURRENT stays where it is, and the environment is there.
 
-    def _map_bytes(self) -> int:
-        return self._raw.info()["map_size"]
+        CURRENT may have moved while we waited for the lock: what was then written to the old generation, with all
+        locks held and no error, would be lost.
+        """
+        self.gate.refuse_nested()
+        with self._lock.held(patience):
+            with system_errors(self.root):
+                self._reopen_if_moved()
+            yield
+
+    def follow_at_once(self) -> None:
+        """Be in the generation that counts now, if nobody is inside; whoever is `writing` calls it."""
+        if not self.gate.live:
+            self._reopen_if_moved()
+
+    @property
+    def directory(self) -> str:
+        """The generation that is open."""
+        return self._generation.directory
 
     def _grow_map(self, seen: int) -> None:
         with self.gate.exclusive():
-            if self._map_bytes() <= seen:
-                self._resize(seen)
-
-    def _resize(self, seen: int) -> None:
-        """Make the map larger than the one that was too small, for what this process or another wrote."""
-        self._raw.reader_check()
-        size = 2 * max(seen, os.stat(self._data_file).st_size)
-        try:
-            self._raw.set_mapsize(size)
-        except lmdb.MemoryError:
-            self._close_generation()  # LMDB has let go of the old map already
-            raise StorageFailed(
-                f"{self.root}: the system gives no {size} bytes of address space; raise the limit (ulimit -v)"
-            ) from None
-
-    def _check_readers_after_growth(self) -> None:
-        """Free the slots of readers that died: what they pinned makes the file grow."""
-        size = os.stat(self._data_file).st_size
-        if size - self._size_at_reader_check >= _GROWTH_BETWEEN_READER_CHECKS:
-            self._raw.reader_check()
-            self._size_at_reader_check = size
+            try:
+                self._generation.grow(seen)
+            except StorageFailed:
+                self._close_generation()
+                raise
 
     def _follow_current(self, patience: float) -> None:
         with system_errors(self.root):
@@ -155,18 +128,15 @@ class Environment:
         directory, stamp, in_use = self._choose_generation()
         try:
             check_data_file(os.path.join(directory, "data.mdb"))
-            self._raw = reserve(directory, self._map_size, readonly=self.readonly)
+            self._generation = OpenGeneration(
+                directory, self.spaces, self._later, readonly=self.readonly, map_size=self.map_size
+            )
         except BaseException:  # whatever it is, Ctrl-C too: nothing may stay open behind it
             os.close(in_use)
             raise
-        self._stamp, self._in_use, self._data_file = stamp, in_use, os.path.join(directory, "data.mdb")
-        try:
-            self._raw.reader_check()
-            self._size_at_reader_check = os.stat(self._data_file).st_size
-            self._databases = {space: self._open_space(space) for space in self.spaces}
-        except BaseException:  # whatever it is, Ctrl-C too: nothing may stay open behind it
-            self._close_generation()
-            raise
+        self._stamp, self._in_use = stamp, in_use
+        if not self.readonly:
+            sweep(self.root, directory)
 
     def _choose_generation(self) -> tuple[str, Stamp, int]:
         """The directory that counts, checked, with the stamp of CURRENT and a descriptor that keeps it."""
@@ -183,24 +153,10 @@ class Environment:
                 return directory, stamp, in_use
             os.close(in_use)
 
-    def _open_space(self, space: str) -> lmdb._Database | None:
-        """The space; None where it is one that may be missing, is, and cannot be made."""
-        later = space in self._later
-        while True:
-            seen = self._map_bytes()
-            try:
-                return self._raw.open_db(space.encode(), create=later and not self.readonly)
-            except (lmdb.MapResizedError, lmdb.MapFullError):
-                self._resize(seen)
-            except lmdb.NotFoundError:
-                if later:
-                    return None
-                raise Damaged(f"{self._data_file} lacks a space of its format; restore it from a copy") from None
-
     def _close_generation(self) -> None:
         if self._stamp is not None:
             self._stamp = None
-            self._raw.close()
+            self._generation.close()
             os.close(self._in_use)
 
     def retain(self) -> None:
@@ -245,31 +201,6 @@ class Environment:
         if not self.gate.live:
             self._close_generation()
         self._lock.close()
-
-
-def _abort(raw: lmdb.Transaction[bytes] | None) -> None:
-    if raw is not None:
-        with contextlib.suppress(lmdb.Error):  # a commit that failed has ended it already
-            raw.abort()
-
-
-def reserve(directory: str, map_size: int, *, readonly: bool) -> lmdb.Environment:
-    """The environment, with that much address space or as much of it as the system gives."""
-    while True:
-        try:
-            return lmdb.open(
-                os.fsencode(directory),  # a name need not be UTF-8
-                map_size=map_size,
-                readonly=readonly,
-                mode=0o600,
-                max_dbs=32,
-                max_readers=MAX_READERS,
-                lib_version=0,  # LMDB 0.9, whatever LMDB_DEFAULT_LIB_VERSION says
-            )
-        except lmdb.MemoryError:
-            if map_size <= _LEAST_MAP:
-                raise
-            map_size //= 2
 
 
 _counting = threading.Lock()

@@ -53,13 +53,15 @@ class LmdbTransaction:
         raw, database = self._at(space)
         if database is None:
             return [None] * len(keys)
-        return [raw.get(_check(key), db=database) for key in keys]
+        _check(keys)
+        get = raw.cursor(db=database).get  # it knows the page that it stands on: keys that rise are found sooner
+        return [get(key) for key in keys]
 
     def has_many(self, space: str, keys: Sequence[bytes]) -> list[bool]:
         if self._at(space)[1] is None:
             return [False] * len(keys)
-        cursor = self._cursor(space)
-        return [cursor.set_key(_check(key)) for key in keys]
+        _check(keys)
+        return list(map(self._cursor(space).set_key, keys))
 
     def scan(
         self,
@@ -85,20 +87,21 @@ class LmdbTransaction:
         return items
 
     def create_many(self, space: str, items: Iterable[Item], *, rising: bool = False) -> int:
-        listed = [(_check(key), value) for key, value in items]
+        listed = _listed(items)
         cursor = self._cursor(space)
         append = rising and _rises(listed) and (not cursor.last() or cursor.key() < listed[0][0])
         return cursor.putmulti(listed, overwrite=False, append=append)[1]
 
     def put_many(self, space: str, items: Iterable[Item]) -> None:
-        self._cursor(space).putmulti([(_check(key), value) for key, value in items])
+        self._cursor(space).putmulti(_listed(items))
 
     def delete_many(self, space: str, keys: Iterable[bytes]) -> int:
         raw, database = self._at(space)
         if database is None:
             return 0
-        checked = [_check(key) for key in keys]  # all of them before the first one is gone
-        return sum(raw.delete(key, db=database) for key in checked)
+        listed = list(keys)
+        _check(listed)  # all of them before the first one is gone
+        return sum(raw.delete(key, db=database) for key in listed)
 
 
 def _place_after(cursor: lmdb.Cursor[bytes], prefix: bytes, after: bytes | None) -> bool:
@@ -116,10 +119,16 @@ def _place_before(cursor: lmdb.Cursor[bytes], prefix: bytes, after: bytes | None
     return cursor.prev() if bounds and cursor.set_range(min(bounds)) else cursor.last()
 
 
-def _check(key: bytes) -> bytes:
-    if not 1 <= len(key) <= MAX_KEY_BYTES:
-        raise ValueError(f"a key has 1 to {MAX_KEY_BYTES} bytes, not {len(key)}")
-    return key
+def _listed(items: Iterable[Item]) -> list[Item]:
+    listed = list(items)
+    _check(key for key, _ in listed)
+    return listed
+
+
+def _check(keys: Iterable[bytes]) -> None:
+    for length in set(map(len, keys)):
+        if not 1 <= length <= MAX_KEY_BYTES:
+            raise ValueError(f"a key has 1 to {MAX_KEY_BYTES} bytes, not {length}")
 
 
 def _rises(items: list[Item]) -> bool:

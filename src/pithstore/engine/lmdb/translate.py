@@ -23,14 +23,17 @@ _DAMAGE = (
 
 
 @contextlib.contextmanager
-def lmdb_errors(root: str) -> Iterator[None]:
-    """Turn LMDB's errors inside the block into ours, about the store at `root`; no other error is touched."""
+def lmdb_errors(root: str, remedy: str = "restore it from a copy") -> Iterator[None]:
+    """Turn LMDB's errors inside the block into ours, about what is at `root`; no other error is touched.
+
+    `remedy` is what to do where it is damaged.
+    """
     try:
         yield
     except lmdb.ReadersFullError:
         raise StoreBusy(f"{root}: over {MAX_READERS} readers at once; try again when some have ended") from None
     except _DAMAGE as error:
-        raise Damaged(f"{root}: the data file is damaged ({_plain(error)}); restore it from a copy") from None
+        raise Damaged(f"{root}: the data file is damaged ({_plain(error)}); {remedy}") from None
     except lmdb.Error as error:
         raise storage_failed(root, error.code, _plain(error)) from None
 

@@ -1,0 +1,105 @@
+"""What was written to the store while its successor was made: into that as it is, to be packed next time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pithstore import blobs
+from pithstore.blobs import Blob
+from pithstore.codec import decode_line_head, decode_section_digests
+from pithstore.digest import DIGEST_BYTES, Digest
+from pithstore.engine import Item, Update, View
+from pithstore.keys import (
+    CHECKS,
+    FILES,
+    HEAD,
+    LINE,
+    MANIFESTS,
+    META,
+    RUN,
+    SOURCES,
+    STANDING,
+    TAIL,
+    TOTALS,
+    VERSION,
+    VERSIONS,
+    split_key,
+)
+from pithstore.packs import homes
+from pithstore.seal import unseal
+from pithstore.tail import TailEnd
+
+_PAGE = 4096
+_WHOLE = (META, TOTALS, FILES, CHECKS)
+"""Spaces that a compaction does not change."""
+
+
+def carry_sources(view: View, successor: Update, keys: Sequence[bytes], writer: int) -> None:
+    """Bring these sources of the successor to what they are now; doing it again changes nothing.
+
+    `writer` is a number of a writer that is the compaction's own.
+    """
+    names = zip(keys, view.get_many(SOURCES, keys), strict=True)
+    successor.put_many(SOURCES, [(key, name) for key, name in names if name is not None])
+    items = [item for key in keys for item in _beyond_runs(view, successor, key)]
+    successor.put_many(VERSIONS, items)
+    snapshots = sorted({value[:DIGEST_BYTES] for key, value in items if split_key(key)[1] == VERSION})
+    manifests = zip(snapshots, view.get_many(MANIFESTS, snapshots), strict=True)
+    found = [(snapshot, value) for snapshot, value in manifests if value is not None]
+    successor.put_many(MANIFESTS, found)
+    _carry_blobs(view, successor, found, writer)
+
+
+def _beyond_runs(view: View, successor: View, key: bytes) -> Iterator[Item]:
+    """The entries of a source that say what its runs in the successor do not."""
+    last = successor.scan(VERSIONS, prefix=key + RUN, limit=1, reverse=True)
+    packed = int.from_bytes(last[0][0][-4:], "big") if last else 0
+    after: bytes | None = None
+    while items := view.scan(VERSIONS, prefix=key, after=after, limit=_PAGE):
+        yield from (item for item in items if _is_beyond(item, len(key), packed))
+        after = items[-1][0]
+
+
+def _is_beyond(item: Item, source_bytes: int, packed: int) -> bool:
+    key, value = item
+    kind = key[source_bytes : source_bytes + 1]
+    if kind == LINE:
+        return decode_line_head(unseal(VERSIONS, key, value)).number > packed
+    return kind in (HEAD, STANDING) or (kind != RUN and int.from_bytes(key[-4:], "big") > packed)
+
+
+def _carry_blobs(view: View, successor: Update, manifests: Sequence[Item], writer: int) -> None:
+    """Bring the bodies that these manifests name and the successor has neither in its tail nor in a frame."""
+    digests = sorted({Digest(raw) for item in manifests for raw in _digests(item)})
+    known = zip(digests, successor_has(successor, digests), strict=True)
+    lacking = [digest for digest, has in known if not has]
+    places = blobs.locate_many(view, lacking)
+    loose = [(digest, place) for digest, place in zip(lacking, places, strict=True) if place is not None]
+    bodies = blobs.read_many(view, [place for _, place in loose])
+    arriving = [Blob(digest, body, place.home) for (digest, place), body in zip(loose, bodies, strict=True)]
+    if arriving:
+        blobs.write_many(successor, _tail_end(successor, writer), arriving)
+
+
+def _digests(item: Item) -> Iterator[bytes]:
+    yield from decode_section_digests(unseal(MANIFESTS, *item)).values()
+
+
+def successor_has(successor: View, digests: Sequence[Digest]) -> list[bool]:
+    """Whether each blob is in the tail or a frame of the successor."""
+    loose, packed = blobs.has_many(successor, digests), homes.has_many(successor, digests)
+    return [a or b for a, b in zip(loose, packed, strict=True)]
+
+
+def _tail_end(successor: View, writer: int) -> TailEnd:
+    last = successor.scan(TAIL, prefix=writer.to_bytes(4, "big"), limit=1, reverse=True)
+    return TailEnd(writer, int.from_bytes(last[0][0][4:], "big") + 1 if last else 0)
+
+
+def carry_whole(view: View, successor: Update) -> None:
+    """Copy the spaces that a compaction does not change."""
+    for space in _WHOLE:
+        after: bytes | None = None
+        while items := view.scan(space, after=after, limit=_PAGE):
+            successor.put_many(space, items)
+            after = items[-1][0]

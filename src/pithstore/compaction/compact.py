@@ -1,0 +1,160 @@
+"""The compaction of a store: all that is in it, densely, in its next generation.
+
+Readers and writers go on.  Every step leaves the successor sound and says how far it has come, so a compaction
+that was interrupted goes on where it was; nothing of the present generation is touched but the mark that makes puts
+note what they change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import attrs
+
+from pithstore import journal
+from pithstore.compaction.carry import carry_sources, carry_whole
+from pithstore.compaction.check import check
+from pithstore.compaction.dictionary import tail_values, train
+from pithstore.compaction.pack import pack
+from pithstore.compaction.state import State, forget_state, read_state, write_state
+from pithstore.engine import Engine, Successor, Update, View
+from pithstore.errors import StoreBusy
+from pithstore.keys import DICTIONARIES, SOURCES, SPACES, VERSIONS
+from pithstore.packs.frames import next_sequence, read_dictionary, write_dictionary
+from pithstore.report import CompactReport
+from pithstore.stat import stat
+
+_SOURCES_AT_ONCE = 500
+_FEW_SOURCES, _ROUNDS = 1000, 5
+
+Progress = Callable[[int, int], None]
+"""Is told how many versions are done, and of about how many: each is packed once and looked at once."""
+
+
+def compact(engine: Engine, progress: Progress = lambda _done, _all: None) -> CompactReport:
+    """What the store took and takes, when its next generation has taken over.
+
+    Damaged where something cannot be read: then nothing has changed.  StoreBusy where another compaction goes on.
+    """
+    before = stat(engine)
+    successor = engine.successor()
+    try:
+        packed = _Compaction(engine, successor, progress, 2 * before.versions).run()
+    finally:
+        successor.close()
+    return CompactReport(versions=packed, before_bytes=before.stored_bytes, after_bytes=engine.stored_bytes())
+
+
+class _Compaction:
+    """One compaction, on its way."""
+
+    def __init__(self, engine: Engine, successor: Successor, progress: Progress, steps: int) -> None:
+        self._engine = engine
+        self._successor = successor
+        self._progress = progress
+        self._steps = steps
+        self._done = 0
+
+    def run(self) -> int:
+        state = self._begin()
+        packed = 0
+        if not state.checked:
+            for reached, versions in pack(self._engine, self._successor, self._dictionary(), state):
+                state, packed = reached, packed + versions
+                self._advance(versions)
+            check(self._successor, self._advance)
+            state = attrs.evolve(state, checked=True)
+            self._successor.update(partial(write_state, state=state))
+        self._carry_most(state.mark)
+        self._successor.take_over(partial(_take_over, mark=state.mark))
+        return packed
+
+    def _advance(self, versions: int) -> None:
+        self._done += versions
+        self._progress(self._done, max(self._done, self._steps))
+
+    def _begin(self) -> State:
+        """Where the successor goes on: where it was left, or at the start."""
+        mark = self._engine.view(journal.mark_of)
+        state = self._successor.view(read_state)
+        if state is not None and state.mark == mark:
+            if not state.checked:
+                self._successor.update(partial(_forget_beyond, key=state.key))
+            return state
+        if state is not None:
+            self._successor.update(_forget_all)
+        state = State(self._engine.update(journal.begin))
+        self._successor.update(partial(write_state, state=state))
+        return state
+
+    def _dictionary(self) -> bytes:
+        """A dictionary for the new frames; those of the frames that stay are carried over.
+
+        A new one is made when the store has at least doubled, so there are few.
+        """
+        known = self._engine.view(lambda view: view.scan(DICTIONARIES, limit=1000))
+        self._successor.update(lambda update: update.put_many(DICTIONARIES, known))
+        if known and self._engine.view(next_sequence) > self._engine.view(tail_values):
+            return self._engine.view(partial(read_dictionary, name=known[0][0]))
+        dictionary = self._engine.view(train)
+        self._successor.update(partial(write_dictionary, dictionary=dictionary))
+        return dictionary
+
+    def _carry_most(self, mark: int) -> None:
+        """Carry over what was written meanwhile, while others write, until little is left."""
+        for _ in range(_ROUNDS):
+            keys = self._engine.view(partial(journal.changed, after=None, limit=_FEW_SOURCES + 1))
+            if len(keys) <= _FEW_SOURCES:
+                return
+            self._carry(keys, mark)
+
+    def _carry(self, keys: Sequence[bytes], mark: int) -> None:
+        heads = self._engine.view(partial(_heads, keys=keys))
+        for start in range(0, len(keys), _SOURCES_AT_ONCE):
+            some = keys[start : start + _SOURCES_AT_ONCE]
+            self._engine.view(
+                lambda view: self._successor.update(partial(_carry_some, view=view, keys=some, mark=mark))  # noqa: B023 - called at once
+            )
+        self._engine.update(partial(_forget_unchanged, keys=keys, heads=heads))
+
+
+def _heads(view: View, keys: Sequence[bytes]) -> list[bytes | None]:
+    return view.get_many(VERSIONS, [key + b"\x00" for key in keys])
+
+
+def _carry_some(update: Update, view: View, keys: Sequence[bytes], mark: int) -> None:
+    carry_sources(view, update, keys, mark)
+
+
+def _forget_unchanged(update: Update, keys: Sequence[bytes], heads: Sequence[bytes | None]) -> None:
+    """Take sources off the journal that nobody wrote to since they were carried over."""
+    now = _heads(update, keys)
+    journal.forget(update, [key for key, before, after in zip(keys, heads, now, strict=True) if before == after])
+
+
+def _forget_beyond(update: Update, key: bytes) -> None:
+    """Take away what an interrupted step may have left of the source after the last complete one."""
+    for space in (VERSIONS, SOURCES):
+        after = key + b"\xff" if key else None
+        while items := update.scan(space, after=after, limit=1000):
+            update.delete_many(space, [found for found, _ in items])
+
+
+def _forget_all(update: Update) -> None:
+    for space in SPACES:
+        while items := update.scan(space, limit=1000):
+            update.delete_many(space, [key for key, _ in items])
+
+
+def _take_over(view: View, successor: Update, mark: int) -> None:
+    """Bring the successor to what the store is now; nobody else writes meanwhile."""
+    if journal.mark_of(view) != mark:
+        raise StoreBusy("the ledger of declared digests was counted anew meanwhile; run compact again")
+    after: bytes | None = None
+    while keys := journal.changed(view, after, _SOURCES_AT_ONCE):
+        carry_sources(view, successor, keys, mark)
+        after = keys[-1]
+    carry_whole(view, successor)
+    forget_state(successor)
+    journal.end(successor)

@@ -1,0 +1,158 @@
+"""One generation of a store, mapped: its spaces, its transactions, and its map, which grows."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Collection, Sequence
+
+import lmdb
+
+from pithstore.engine import T, Update, View
+from pithstore.engine.lmdb.transaction import LmdbTransaction
+from pithstore.engine.lmdb.translate import MAX_READERS
+from pithstore.errors import Damaged, StorageFailed
+
+RESERVED = 2**40  # bytes of address space; the file is as long as its last page
+_LEAST_MAP = 2**20
+_GROWTH_BETWEEN_READER_CHECKS = 2**20
+_UNFINISHED = b"unfinished successor"  # in LMDB's main database, where the spaces have their names
+
+
+class OpenGeneration:
+    """LMDB's environment in a directory, with these spaces; those in `later` may be missing, and are then made.
+
+    `grow` and `close` must have it alone, without a transaction of this process: see `gate`.
+    """
+
+    def __init__(
+        self, directory: str, spaces: Sequence[str], later: Collection[str], *, readonly: bool, map_size: int
+    ) -> None:
+        self.directory = directory
+        self._data_file = os.path.join(directory, "data.mdb")
+        self._raw = reserve(directory, map_size, readonly=readonly)
+        try:
+            self._raw.reader_check()
+            self._size_at_reader_check = os.stat(self._data_file).st_size
+            self._databases = {
+                space: self._open_space(space, space in later, readonly=readonly) for space in spaces
+            }
+        except BaseException:  # whatever it is, Ctrl-C too: nothing may stay open behind it
+            self.close()
+            raise
+
+    def try_view(self, fn: Callable[[View], T]) -> tuple[T] | None:
+        """What `fn` returned for one state; None where another process wrote beyond the map."""
+        try:
+            raw = self._raw.begin()
+        except lmdb.MapResizedError:
+            return None
+        try:
+            with LmdbTransaction.around(raw, self._databases) as transaction:
+                return (fn(transaction),)
+        finally:
+            raw.abort()
+
+    def try_update(self, fn: Callable[[Update], T], *, finishes: bool = False) -> tuple[T] | None:
+        """What `fn` returned, committed; None where the map was too small, and nothing happened.
+
+        Where it finishes a successor the mark goes with it.
+        """
+        raw: lmdb.Transaction[bytes] | None = None
+        try:
+            raw = self._raw.begin(write=True)
+            with LmdbTransaction.around(raw, self._databases) as transaction:
+                result = fn(transaction)
+            if finishes:
+                raw.delete(_UNFINISHED)
+            raw.commit()
+        except (lmdb.MapFullError, lmdb.MapResizedError):
+            _abort(raw)
+            return None
+        except BaseException:  # Ctrl-C too: the transaction must not stay open
+            _abort(raw)
+            raise
+        self._check_readers_after_growth()
+        return (result,)
+
+    def unfinished(self) -> bool:
+        """Whether this is a successor that was not finished: never one that took over, or was about to."""
+        with self._raw.begin() as raw:
+            return raw.get(_UNFINISHED) is not None
+
+    def mark_unfinished(self) -> None:
+        """Mark it as a successor in the making."""
+        with self._raw.begin(write=True) as raw:
+            raw.put(_UNFINISHED, b"")
+
+    def map_bytes(self) -> int:
+        """The size of the map now, to be given to `grow` by a transaction that did not fit."""
+        return self._raw.info()["map_size"]
+
+    def grow(self, seen: int) -> None:
+        """Make the map larger than it was then, for what this process or another wrote.
+
+        StorageFailed where the system gives no more; the generation is closed then.
+        """
+        if self.map_bytes() <= seen:
+            self._resize(seen)
+
+    def close(self) -> None:
+        """Unmap it."""
+        self._raw.close()
+
+    def _resize(self, seen: int) -> None:
+        self._raw.reader_check()
+        size = 2 * max(seen, os.stat(self._data_file).st_size)
+        try:
+            self._raw.set_mapsize(size)
+        except lmdb.MemoryError:
+            self.close()  # LMDB has let go of the old map already
+            raise StorageFailed(
+                f"{self.directory}: the system gives no {size} bytes of address space; raise the limit (ulimit -v)"
+            ) from None
+
+    def _check_readers_after_growth(self) -> None:
+        """Free the slots of readers that died: what they pinned makes the file grow."""
+        size = os.stat(self._data_file).st_size
+        if size - self._size_at_reader_check >= _GROWTH_BETWEEN_READER_CHECKS:
+            self._raw.reader_check()
+            self._size_at_reader_check = size
+
+    def _open_space(self, space: str, later: bool, *, readonly: bool) -> lmdb._Database | None:
+        """The space; None where it is one that may be missing, is, and cannot be made."""
+        while True:
+            seen = self.map_bytes()
+            try:
+                return self._raw.open_db(space.encode(), create=later and not readonly)
+            except (lmdb.MapResizedError, lmdb.MapFullError):
+                self._resize(seen)
+            except lmdb.NotFoundError:
+                if later:
+                    return None
+                raise Damaged(f"{self._data_file} lacks a space of its format; restore it from a copy") from None
+
+
+def _abort(raw: lmdb.Transaction[bytes] | None) -> None:
+    if raw is not None:
+        with contextlib.suppress(lmdb.Error):  # a commit that failed has ended it already
+            raw.abort()
+
+
+def reserve(directory: str, map_size: int, *, readonly: bool) -> lmdb.Environment:
+    """The environment, with that much address space or as much of it as the system gives."""
+    while True:
+        try:
+            return lmdb.open(
+                os.fsencode(directory),  # a name need not be UTF-8
+                map_size=map_size,
+                readonly=readonly,
+                mode=0o600,
+                max_dbs=32,
+                max_readers=MAX_READERS,
+                lib_version=0,  # LMDB 0.9, whatever LMDB_DEFAULT_LIB_VERSION says
+            )
+        except lmdb.MemoryError:
+            if map_size <= _LEAST_MAP:
+                raise
+            map_size //= 2

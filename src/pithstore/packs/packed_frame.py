@@ -1,0 +1,112 @@
+"""A frame as it lies in the stream of packs: compressed, perhaps against a dictionary.  Pure.
+
+the mark of the dictionary, 8 bytes; zeros for none
+bytes of the frame, bytes of the compressed frame        numbers
+the compressed frame                                      Zstandard
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import attrs
+import zstandard
+from blake3 import blake3
+
+from pithstore.codec import Reader, write_number
+from pithstore.errors import Damaged
+
+MARK_BYTES = 8
+NO_DICTIONARY = bytes(MARK_BYTES)
+LONGEST_HEADER = MARK_BYTES + 10
+"""A frame has at most 2^32 bytes."""
+_LEVEL = 3
+_LONGEST = 2**32
+
+
+@attrs.frozen
+class Header:
+    """What stands before a compressed frame: where that starts, and how long it is, packed and expanded."""
+
+    dictionary: bytes
+    start: int
+    packed_bytes: int
+    frame_bytes: int
+
+
+class Packer:
+    """Compresses frames, all against one dictionary; b"" is none."""
+
+    def __init__(self, dictionary: bytes = b"") -> None:
+        self.mark = mark(dictionary)
+        self._zstd = zstandard.ZstdCompressor(
+            level=_LEVEL,
+            dict_data=zstandard.ZstdCompressionDict(dictionary) if dictionary else None,
+            write_content_size=False,
+            write_dict_id=False,
+        )
+
+    def pack(self, frame: bytes) -> bytes:
+        """The frame with its header, as it lies in the stream."""
+        packed = self._zstd.compress(frame)
+        return self.mark + write_number(len(frame)) + write_number(len(packed)) + packed
+
+
+def mark(dictionary: bytes) -> bytes:
+    """What a frame calls its dictionary by: the first 8 bytes of its BLAKE3; zeros for no dictionary.
+
+    Whoever expanded a frame hashes what it gives, so two dictionaries under one mark could not deceive.
+    """
+    return blake3(dictionary).digest(length=MARK_BYTES) if dictionary else NO_DICTIONARY
+
+
+def read_header(data: bytes) -> Header:
+    """The header at the start of these bytes, which may be more or less than the frame."""
+    reader = Reader(data)
+    dictionary, frame_bytes, packed_bytes = reader.raw(MARK_BYTES), reader.number(), reader.number()
+    if frame_bytes > _LONGEST:
+        raise Damaged(f"a frame says that it has {frame_bytes} bytes")
+    return Header(dictionary, reader.at, packed_bytes, frame_bytes)
+
+
+def unpack(header: Header, data: bytes, read_dictionary: Callable[[bytes], bytes]) -> bytes:
+    """The frame behind that header; Damaged where it is none.
+
+    `read_dictionary` gives the dictionary with a mark: it is asked once by each thread, as what expands frames is
+    kept.  No more memory is taken than the header says.
+    """
+    packed = data[header.start : header.start + header.packed_bytes]
+    zstd = _unpackers.known.get(header.dictionary)
+    if zstd is None:
+        zstd = _unpackers.learn(header.dictionary, read_dictionary)
+    try:
+        if zstandard.get_frame_parameters(packed).content_size != zstandard.CONTENTSIZE_UNKNOWN:
+            raise Damaged("a frame says its length twice")  # zstandard would believe that one
+        frame = zstd.decompress(packed, max_output_size=header.frame_bytes)
+    except zstandard.ZstdError as error:
+        raise Damaged(f"a frame cannot be expanded ({error})") from None
+    if len(frame) != header.frame_bytes:
+        raise Damaged("a frame has not the length that it says")
+    return frame
+
+
+class _Unpackers(threading.local):
+    """What expands frames, by the mark of the dictionary; none of them may be used by two threads at once."""
+
+    def __init__(self) -> None:
+        self.known: dict[bytes, zstandard.ZstdDecompressor] = {NO_DICTIONARY: zstandard.ZstdDecompressor()}
+
+    def learn(self, dictionary: bytes, read_dictionary: Callable[[bytes], bytes]) -> zstandard.ZstdDecompressor:
+        content = read_dictionary(dictionary)
+        if mark(content) != dictionary:
+            raise Damaged(f"dictionary {dictionary.hex()} is not what its name says")
+        if len(self.known) >= _KEPT:
+            self.known = {NO_DICTIONARY: self.known[NO_DICTIONARY]}
+        zstd = zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(content))
+        self.known[dictionary] = zstd
+        return zstd
+
+
+_KEPT = 64
+_unpackers = _Unpackers()

@@ -1,0 +1,84 @@
+"""Which versions of a source go into one frame, and which of their sections lie there.  Pure.
+
+A frame stands alone but for large sections: one of at most COPY_BYTES is in every frame that needs it, a larger
+one lies in one frame only, its home, and other frames name its digest.  So reading a version expands its own frame,
+and for each large section that has not changed for long its home: never one by way of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import attrs
+
+from pithstore.digest import Digest
+from pithstore.model import Manifest
+
+FRAME_BYTES, LARGEST_FRAME_BYTES = 64 * 1024, 1024 * 1024
+_RECORDS = 4
+"""The bodies of a frame of several versions have at most so many bytes, or as many as four records, whichever is
+more, and in no case more than the largest: large records that change little are still packed together."""
+RUN_VERSIONS = 64
+COPY_BYTES = 512
+
+
+@attrs.frozen
+class Plan:
+    """One frame: how many versions further it reaches, which sections lie in it, and for which it is the home."""
+
+    versions: int
+    here: frozenset[Digest]
+    home: frozenset[Digest]
+    frame_bytes: int
+
+    @property
+    def full(self) -> bool:
+        """Whether a later version would have no place in it, as a rule."""
+        return self.versions >= RUN_VERSIONS or 2 * self.frame_bytes > FRAME_BYTES
+
+
+class _Open:
+    """A frame that is being planned."""
+
+    def __init__(self) -> None:
+        self.versions = self.size = 0
+        self.here: dict[Digest, None] = {}
+        self.home: dict[Digest, None] = {}
+
+    def close(self) -> Plan:
+        return Plan(self.versions, frozenset(self.here), frozenset(self.home), self.size)
+
+
+def plan(manifests: Iterable[Manifest], homes: set[Digest]) -> Iterator[Plan]:
+    """The frames of these versions of a source, by rising number.
+
+    `homes` are the digests whose home is this source and that are in no frame yet; those that find a frame are
+    taken out of it.
+    """
+    frame = _Open()
+    for manifest in manifests:
+        new = {
+            section.digest: section.size
+            for section in manifest.sections
+            if section.digest not in frame.here and (section.digest in homes or section.size <= COPY_BYTES)
+        }
+        size = sum(new.values())
+        room = max(
+            FRAME_BYTES, min(_RECORDS * sum(section.size for section in manifest.sections), LARGEST_FRAME_BYTES)
+        )
+        if frame.versions and (frame.versions == RUN_VERSIONS or frame.size + size > room):
+            yield frame.close()
+            frame = _Open()
+            new |= {
+                section.digest: section.size
+                for section in manifest.sections
+                if section.size <= COPY_BYTES  # what lay in the frame before this one
+            }
+            size = sum(new.values())
+        frame.versions += 1
+        frame.size += size
+        frame.here.update(dict.fromkeys(new))
+        frame.home.update(dict.fromkeys(new.keys() & homes))
+        homes.difference_update(new)
+    if frame.versions:
+        yield frame.close()

@@ -1,0 +1,244 @@
+"""A run: the index entry of versions of one source whose bodies lie in one frame.  Pure.
+
+    position of the frame, how many versions    numbers
+    builders                    how many; for each: text; sections and text hash as in the head of its line
+    source versions, outcomes   how many are distinct, then each behind its length
+    columns    number − row, builder, source version, outcomes, recorded_at, observed_at − recorded_at
+    snapshots  32 bytes each
+
+A column is its least value (zigzag), the width of the rest in bytes, then for each version what it is more than
+the least, little-endian: of a column that does not change only the first two are kept.  So every row can be read
+alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+import attrs
+
+from pithstore.codec import LineHead, Reader, read_scalar, write_bytes, write_name, write_number, write_scalar
+from pithstore.digest import DIGEST_BYTES, Digest
+from pithstore.errors import Damaged
+from pithstore.model import Source, Version
+from pithstore.times import from_microseconds, to_microseconds
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Row:
+    """A version in a run, and the outcomes of its declared digests as the index keeps them."""
+
+    version: Version
+    outcomes: bytes = b""
+
+
+def encode_run(position: int, rows: Sequence[Row], heads: Mapping[str, LineHead]) -> bytes:
+    """The entry of these rows, by rising number; `heads` are of those builders whose newest version is here."""
+    versions = [row.version for row in rows]
+    builders = list(dict.fromkeys(version.builder_version for version in versions))
+    source_versions = [write_scalar(version.source_version) for version in versions]
+    outcomes = [row.outcomes for row in rows]
+    recorded = [to_microseconds(version.recorded_at) for version in versions]
+    columns = (
+        [version.number - i for i, version in enumerate(versions)],
+        [builders.index(version.builder_version) for version in versions],
+        _ordinals(source_versions),
+        _ordinals(outcomes),
+        recorded,
+        [to_microseconds(version.observed_at) - at for version, at in zip(versions, recorded, strict=True)],
+    )
+    return b"".join(
+        (
+            write_number(position),
+            write_number(len(rows)),
+            write_number(len(builders)),
+            *(_builder(builder, heads.get(builder)) for builder in builders),
+            _table(source_versions),
+            _table(outcomes),
+            *map(_column, columns),
+            *(version.snapshot for version in versions),
+        )
+    )
+
+
+def moved(run: bytes, position: int) -> bytes:
+    """The same run, of a frame that lies at another position."""
+    reader = Reader(run)
+    reader.number()
+    return write_number(position) + run[reader.at :]
+
+
+def _builder(builder: str, head: LineHead | None) -> bytes:
+    sections, text_hash = (head.sections, head.text_hash) if head else (0, b"")
+    return write_bytes(builder.encode()) + write_number(sections) + write_bytes(text_hash)
+
+
+def _ordinals(values: Sequence[bytes]) -> list[int]:
+    distinct = {value: ordinal for ordinal, value in enumerate(dict.fromkeys(values))}
+    return [distinct[value] for value in values]
+
+
+def _table(values: Iterable[bytes]) -> bytes:
+    distinct = list(dict.fromkeys(values))
+    return write_number(len(distinct)) + b"".join(map(write_bytes, distinct))
+
+
+def _column(values: Sequence[int]) -> bytes:
+    least = min(values)
+    width = (max(values) - least).bit_length() + 7 >> 3
+    rest = b"".join((value - least).to_bytes(width, "little") for value in values)
+    return write_number(_zigzag(least)) + bytes((width,)) + rest
+
+
+def _zigzag(number: int) -> int:
+    return number << 1 if number >= 0 else (-number << 1) - 1
+
+
+def _unzigzag(number: int) -> int:
+    return -((number + 1) >> 1) if number & 1 else number >> 1
+
+
+class Run:
+    """An encoded run, read row by row; Damaged where the bytes are none."""
+
+    __slots__ = (
+        "_builders",
+        "_columns",
+        "_data",
+        "_heads",
+        "_outcomes",
+        "_snapshots",
+        "_source_versions",
+        "count",
+        "position",
+    )
+
+    def __init__(self, data: bytes) -> None:
+        reader = Reader(data)
+        self._data = data
+        self.position, self.count = reader.number(), reader.number()
+        self._builders: list[str] = []
+        self._heads: list[tuple[int, bytes]] = []
+        for _ in range(self._within(reader.number())):
+            self._builders.append(reader.text())
+            self._heads.append((reader.number(), reader.raw(reader.number())))
+        self._source_versions = [reader.raw(reader.number()) for _ in range(self._within(reader.number()))]
+        self._outcomes = [reader.raw(reader.number()) for _ in range(self._within(reader.number()))]
+        self._columns = [self._read_column(reader) for _ in range(6)]
+        self._snapshots = reader.at
+        if len(data) != reader.at + DIGEST_BYTES * self.count:
+            raise Damaged("a run has not the length that it says")
+
+    def _within(self, count: int) -> int:
+        if count > self.count:
+            raise Damaged("a run names more than it has versions")
+        return count
+
+    def _read_column(self, reader: Reader) -> tuple[int, int, int]:
+        least, width = _unzigzag(reader.number()), reader.number()
+        start = reader.at
+        if width > 9 or start + width * self.count > len(self._data):
+            raise Damaged("a run is cut short")
+        reader.at += width * self.count
+        return least, width, start
+
+    def _at(self, column: int, row: int) -> int:
+        least, width, start = self._columns[column]
+        start += row * width
+        return least + int.from_bytes(self._data[start : start + width], "little")
+
+    def number(self, row: int) -> int:
+        """The number of the version in that row; rows are by rising number."""
+        return row + self._at(0, row)
+
+    def row(self, number: int) -> int | None:
+        """The row of the version with that number; None where it is not in this run."""
+        low, high = 0, self.count
+        if self._columns[0][1] == 0:
+            low = number - self._columns[0][0]
+        else:
+            while low < high:
+                middle = (low + high) // 2
+                low, high = (middle + 1, high) if self.number(middle) < number else (low, middle)
+        return low if 0 <= low < self.count and self.number(low) == number else None
+
+    def snapshot(self, row: int) -> Digest:
+        """The snapshot hash of the version in that row."""
+        start = self._snapshots + DIGEST_BYTES * row
+        return Digest(self._data[start : start + DIGEST_BYTES])
+
+    @property
+    def builders(self) -> list[str]:
+        """The builders that have a version here."""
+        return self._builders
+
+    def builder_version(self, row: int) -> str:
+        """The builder of the version in that row."""
+        return self._item(self._builders, 1, row)
+
+    def outcomes(self, row: int) -> bytes:
+        """The outcomes of the declared digests of the version in that row."""
+        return self._item(self._outcomes, 3, row)
+
+    def _item(self, table: Sequence[T], column: int, row: int) -> T:
+        try:
+            return table[self._at(column, row)]
+        except IndexError:
+            raise Damaged("a run names something that it does not have") from None
+
+    def recorded_at(self, row: int) -> datetime:
+        """When the version in that row was recorded."""
+        return _moment(self._at(4, row))
+
+    def observed_at(self, row: int) -> datetime:
+        """When the version in that row was observed."""
+        return _moment(self._at(4, row) + self._at(5, row))
+
+    def version(self, source: Source, row: int) -> Version:
+        """The version in that row of a run of that source."""
+        return Version(
+            source,
+            self.number(row),
+            self.builder_version(row),
+            read_scalar(self._item(self._source_versions, 2, row)),
+            self.snapshot(row),
+            self.observed_at(row),
+            self.recorded_at(row),
+        )
+
+    def payload(self, row: int) -> bytes:
+        """The version in that row as an entry of its own would hold it."""
+        recorded = self._at(4, row)
+        return b"".join(
+            (
+                self.snapshot(row),
+                (recorded + self._at(5, row)).to_bytes(8, "big", signed=True),
+                recorded.to_bytes(8, "big", signed=True),
+                write_name(self.builder_version(row)),
+                self._item(self._source_versions, 2, row),
+            )
+        )
+
+    def line_heads(self) -> Iterator[LineHead]:
+        """For each builder the newest version that it has in this run."""
+        newest = {self._at(1, row): row for row in range(self.count)}
+        for ordinal, row in newest.items():
+            sections, text_hash = self._item(self._heads, 1, row)
+            yield LineHead(
+                builder_version=self._builders[ordinal],
+                number=self.number(row),
+                snapshot=self.snapshot(row),
+                sections=sections,
+                text_hash=text_hash,
+            )
+
+
+def _moment(microseconds: int) -> datetime:
+    try:
+        return from_microseconds(microseconds)
+    except OverflowError:
+        raise Damaged("a time in a run is out of range") from None

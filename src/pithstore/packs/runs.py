@@ -1,0 +1,159 @@
+"""The runs of a source, as they lie in the index beside its other entries."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from functools import lru_cache
+from itertools import islice
+
+from pithstore.codec import Head, LineHead
+from pithstore.engine import Item, View
+from pithstore.errors import Damaged
+from pithstore.keys import MAX_NUMBER, PACKS, RUN, VERSIONS, run_key, runs_prefix, tail_key
+from pithstore.model import Line, Source, Version
+from pithstore.packs.run import Run
+from pithstore.seal import unseal
+
+_FIRST_PACK = tail_key(0, 0)
+
+
+def find(view: View, source: Source, number: int) -> tuple[Run, int] | None:
+    """The run that has the version with that number, and its row there; None where none has it."""
+    found = next(forwards(view, source, max(number - 1, 0), limit=1), None)
+    row = None if found is None else found.row(number)
+    return None if found is None or row is None else (found, row)
+
+
+def find_many(view: View, version_keys: Iterable[bytes]) -> Iterator[tuple[Run, int] | None]:
+    """The run that has the version that would stand under each key, and its row; None where none that is sound has.
+
+    Quicker where versions of one run come one after the other.
+    """
+    source, run = b"", None
+    for key in version_keys:
+        number = int.from_bytes(key[-4:], "big")
+        row = run.row(number) if run is not None and key.startswith(source) else None
+        if row is None:
+            source, run = key[:-4], _sound_run(view, key[:-5] + RUN, number)
+            row = None if run is None else run.row(number)
+        yield None if run is None or row is None else (run, row)
+
+
+def _sound_run(view: View, prefix: bytes, number: int) -> Run | None:
+    items = view.scan(VERSIONS, prefix=prefix, after=prefix + max(number - 1, 0).to_bytes(4, "big"), limit=1)
+    try:
+        return decode_run(*items[0]) if items else None
+    except Damaged:
+        return None
+
+
+def forwards(view: View, source: Source, after: int = 0, *, limit: int = 64) -> Iterator[Run]:
+    """The runs of a source that reach beyond that number, in order; `limit` is how many are read at once."""
+    key = run_key(source, min(after, MAX_NUMBER))
+    while items := view.scan(VERSIONS, prefix=runs_prefix(source), after=key, limit=limit):
+        yield from (read_run(source, item) for item in items)
+        key = items[-1][0]
+
+
+def backwards(view: View, source: Source, before: int | None = None) -> Iterator[Run]:
+    """The runs of a source, last first; with `before` those that begin below that number."""
+    key: bytes | None = None
+    if before is not None and before <= MAX_NUMBER:
+        found = next(forwards(view, source, before - 1, limit=1), None)
+        if found is not None:
+            if found.number(0) < before:
+                yield found
+            key = run_key(source, found.number(found.count - 1))
+    while items := view.scan(VERSIONS, prefix=runs_prefix(source), after=key, limit=1, reverse=True):
+        yield read_run(source, items[0])
+        key = items[0][0]
+
+
+def read_run(source: Source, item: Item) -> Run:
+    """The run that an item of the index holds; Damaged names the source and the last number."""
+    try:
+        run = decode_run(*item)
+        if run.count and run.number(run.count - 1) == int.from_bytes(item[0][-4:], "big"):
+            return run
+        raise Damaged("it does not end where its key says")
+    except Damaged as error:
+        number = int.from_bytes(item[0][-4:], "big")
+        raise Damaged(f"{source}: the run up to version {number} is damaged ({error}); run verify") from None
+
+
+@lru_cache(maxsize=64)  # whoever resolves a reference reads the record next
+def decode_run(key: bytes, value: bytes) -> Run:
+    """The run that an entry holds; Damaged where it is not as it was written."""
+    return Run(unseal(VERSIONS, key, value))
+
+
+def any_packs(view: View) -> bool:
+    """Whether the store has packs at all, and so may have runs."""
+    return view.has_many(PACKS, [_FIRST_PACK])[0]
+
+
+def head(view: View, source: Source) -> Head | None:
+    """The last number and recorded_at in the runs of a source; None where it has none."""
+    last = next(backwards(view, source), None)
+    return None if last is None else Head(last.number(last.count - 1), last.recorded_at(last.count - 1))
+
+
+def line_head(view: View, line: Line) -> LineHead | None:
+    """The newest version of a line that is in a run."""
+    heads = (head for run in backwards(view, line.source) for head in run.line_heads())
+    return next((head for head in heads if head.builder_version == line.builder_version), None)
+
+
+def builders(view: View, source: Source) -> set[str]:
+    """The builders that have a version in the runs of a source."""
+    return {name for run in forwards(view, source) for name in run.builders}
+
+
+def as_of(view: View, line: Line, moment: datetime, last: int) -> tuple[datetime, int] | None:
+    """The greatest (observed_at, number) of a line in runs with observed_at ≤ moment and number ≤ last."""
+    found: list[tuple[datetime, int]] = []
+    for times in _times(view, line):
+        end = bisect_right(times, (moment, MAX_NUMBER))
+        found += islice((time for time in reversed(times[:end]) if time[1] <= last), 1)
+    return max(found, default=None)
+
+
+def at(view: View, line: Line, moment: datetime) -> list[int]:
+    """The numbers of the versions of a line in runs that were observed at exactly that moment, by rising number."""
+    found = (
+        (bisect_left(times, (moment, 0)), bisect_right(times, (moment, MAX_NUMBER)), times)
+        for times in _times(view, line)
+    )
+    return [number for start, end, times in found for _, number in times[start:end]]
+
+
+def _times(view: View, line: Line) -> Iterator[list[tuple[datetime, int]]]:
+    runs = forwards(view, line.source)
+    return (_sorted_times(run)[line.builder_version] for run in runs if line.builder_version in run.builders)
+
+
+@lru_cache(maxsize=64)  # whoever puts records of past times asks for each of them
+def _sorted_times(run: Run) -> dict[str, list[tuple[datetime, int]]]:
+    """(observed_at, number) of the versions of each builder in a run, rising."""
+    times: dict[str, list[tuple[datetime, int]]] = {builder: [] for builder in run.builders}
+    for row in range(run.count):
+        times[run.builder_version(row)].append((run.observed_at(row), run.number(row)))
+    return {builder: sorted(found) for builder, found in times.items()}
+
+
+def page(view: View, source: Source, after: int | None, limit: int, *, reverse: bool) -> list[Version]:
+    """Versions of a source that are in runs, upwards or downwards from beyond that number."""
+    found: list[Version] = []
+    for run in backwards(view, source, after) if reverse else forwards(view, source, after or 0):
+        rows = reversed(range(run.count)) if reverse else range(run.count)
+        beyond = [
+            row
+            for row in rows
+            if after is None or (run.number(row) < after if reverse else run.number(row) > after)
+        ]
+        found.extend(run.version(source, row) for row in beyond[: limit - len(found)])
+        if len(found) >= limit:
+            break
+    return found
