@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install demo test check fuzz torture bench bench-full clean
+.PHONY: help install demo test check fuzz torture bench bench-full bench-builders clean
 
 help:
 	@echo "make demo     install into .venv and show what pithstore does, on real records"
@@ -11,7 +11,8 @@ help:
 	@echo "make check    the fast half: lint, format, types, import contracts"
 	@echo "make install  .venv with pithstore and all that its tests need"
 	@echo "make bench    the benchmarks (minutes)"
-	@echo "make bench-full  the benchmarks of large archives (half an hour, 4 GB in the temporary directory)"
+	@echo "make bench-full  all of benchmarks/RESULTS.md (half an hour, 4 GB in the temporary directory, PITHSTORE_CORPORA)"
+	@echo "make bench-builders  two builders of 1.5 million sources (a quarter of an hour)"
 	@echo "make fuzz     the laws of the pure layers, 100 times longer"
 	@echo "make torture  kill -9 and growth, long"
 	@echo "make clean    take away what the above made"
@@ -55,9 +56,18 @@ bench: install $(VENV)/bench
 	$(BIN)/python benchmarks/history.py
 	$(BIN)/python benchmarks/builders.py
 	$(BIN)/python benchmarks/ingest.py --rounds 2
+	$(BIN)/python benchmarks/scale.py
+
+FULL := build/bench
 
 bench-full: install $(VENV)/bench
-	$(BIN)/python benchmarks/ingest.py --rounds 3 --generated typical:2000x10 small:2000x10 --corpus ror:40000 vulndb eol
+	mkdir -p $(FULL)
+	$(BIN)/python benchmarks/startup.py --json > $(FULL)/startup.json
+	$(BIN)/python benchmarks/ingest.py --json --rounds 3 --generated typical:2000x10 --corpus ror:40000 vulndb eol > $(FULL)/ingest.json
+	$(BIN)/python benchmarks/scale.py --json --full > $(FULL)/scale.json
+	$(BIN)/python benchmarks/report.py --take $(FULL)
+
+bench-builders: install
 	$(BIN)/python benchmarks/builders.py --sources 1500000
 
 clean:

@@ -53,7 +53,7 @@ MEASURES = (
     ),
 )
 
-WIDTH, LABELS, PANEL, BAR = 960, 176, 190, 118
+WIDTH, LABELS, PANEL, BAR = 960, 208, 186, 114
 TOP, LINE, THICK = 62, 27, 15
 STYLE = """
 text { font: 13px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328 }

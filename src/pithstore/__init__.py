@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pithstore.reader import Reader
     from pithstore.record import manifest_digest, snapshot_hash
     from pithstore.references import Ref
-    from pithstore.report import Problem, Stat, VerifyReport
+    from pithstore.report import CompactReport, Problem, Stat, VerifyReport
     from pithstore.results import PutResult, PutSummary
     from pithstore.store import Store, open  # noqa: A004 - read as pithstore.open
 
@@ -69,7 +69,7 @@ _HOMES = {
     "reader": ("Reader",),
     "record": ("manifest_digest", "snapshot_hash"),
     "references": ("Ref",),
-    "report": ("Problem", "Stat", "VerifyReport"),
+    "report": ("CompactReport", "Problem", "Stat", "VerifyReport"),
     "store": ("Store", "open"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -77,6 +77,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "Ambiguous",
     "Change",
+    "CompactReport",
     "Damaged",
     "Diff",
     "Digest",

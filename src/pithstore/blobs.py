@@ -73,8 +73,8 @@ class Compared:
     """
 
     def __init__(self) -> None:
-        self._young: dict[Digest, bytes] = {}
-        self._old: dict[Digest, bytes] = {}
+        self._young: dict[bytes, bytes] = {}
+        self._old: dict[bytes, bytes] = {}
 
     def knows(self, digest: Digest, entry: bytes) -> bool:
         """Whether the blob was compared when the index had this entry for it."""
@@ -85,7 +85,7 @@ class Compared:
         self._young[digest] = entry
         return True
 
-    def add(self, entries: Iterable[tuple[Digest, bytes]]) -> None:
+    def add(self, entries: Iterable[Item]) -> None:
         """Keep the entries for a while."""
         if len(self._young) > _COMPARED:
             self._old, self._young = self._young, {}
@@ -170,5 +170,5 @@ def write_many(update: Update, end: TailEnd, blobs: Sequence[Blob], compared: Co
     )
     update.put_many(BLOBS, entries)
     if compared is not None:
-        compared.add((Digest(key), entry) for key, entry in entries)
+        compared.add(entries)
     return end

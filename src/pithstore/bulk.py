@@ -1,45 +1,111 @@
-"""Many records, in batches of bounded memory."""
+"""Many records: in batches of bounded memory, and quickly where they say what they said before."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Generic, TypeAlias, TypeVar
 
-from pithstore.errors import PithstoreError
-from pithstore.ingest import Arrival
+from pithstore import versions
+from pithstore.configuration import Configuration
+from pithstore.engine import Engine
+from pithstore.errors import InvalidRecord, PithstoreError
+from pithstore.fast_path import line_of
+from pithstore.ingest import Arrival, Unchanged, text_hash
+from pithstore.model import Line
+from pithstore.record import prepare
+from pithstore.section_memo import SectionMemo
 
 BATCH_RECORDS = 1000
 BATCH_BYTES = 8 * 1024 * 1024
 
+T = TypeVar("T")
 
-class Batch:
-    """Arrivals that will be put in one transaction."""
+
+class Batch(Generic[T]):
+    """What will be put in one transaction."""
 
     def __init__(self) -> None:
-        self.arrivals: list[Arrival] = []
+        self.items: list[T] = []
         self._bytes = 0
 
-    def add(self, arrival: Arrival) -> None:
-        """Add one arrival."""
-        self.arrivals.append(arrival)
-        self._bytes += arrival.prepared.size
+    def add(self, item: T, size: int) -> None:
+        """Add one record, of that many bytes."""
+        self.items.append(item)
+        self._bytes += size
 
     @property
     def full(self) -> bool:
         """Whether it is time to put it."""
-        return len(self.arrivals) >= BATCH_RECORDS or self._bytes >= BATCH_BYTES
+        return len(self.items) >= BATCH_RECORDS or self._bytes >= BATCH_BYTES
 
 
-def batches(arrivals: Iterator[Arrival]) -> Iterator[Batch]:
-    """The arrivals in batches; what came before an error of ours comes out before the error does."""
+def batches(items: Iterator[T], size: Callable[[T], int]) -> Iterator[list[T]]:
+    """The items in batches; what came before an error of ours comes out before the error does."""
     while True:
-        batch = Batch()
+        batch = Batch[T]()
         try:
             while not batch.full:
-                batch.add(next(arrivals))
+                item = next(items)
+                batch.add(item, size(item))
         except (StopIteration, PithstoreError) as end:
-            if batch.arrivals:
-                yield batch
+            if batch.items:
+                yield batch.items
             if isinstance(end, PithstoreError):
                 raise
             return
-        yield batch
+        yield batch.items
+
+
+def as_bytes(record: object) -> bytes | None:
+    """The UTF-8 of a text; None for what is none, or has a lone surrogate and will be refused."""
+    try:
+        return record.encode() if isinstance(record, str) else record if isinstance(record, bytes) else None
+    except UnicodeEncodeError:
+        return None
+
+
+def size_of(given: bytes | Arrival) -> int:
+    """How many bytes of memory a text or a prepared record stands for, about."""
+    return len(given) if isinstance(given, bytes) else given.prepared.size
+
+
+Taken: TypeAlias = Arrival | Unchanged | InvalidRecord
+"""What a text is to a store: a record that was prepared, one that need not be, or none."""
+
+
+def take_texts(
+    engine: Engine, configuration: Configuration, memo: SectionMemo, texts: Sequence[bytes]
+) -> list[Taken]:
+    """What each text is, for puts of now in this order; only what is not known word for word is prepared.
+
+    Needs nothing but to read the store, and what comes out can be put by another process.
+    """
+    profile, limits = configuration.profile, configuration.limits
+    lines = [line_of(text, profile, limits) for text in texts]
+    hints = _newest_texts(engine, {line for line in lines if line is not None})
+    taken: list[Taken] = []
+    for text, line in zip(texts, lines, strict=True):
+        its_hash = text_hash(text)
+        if line is not None and hints.get(line) == its_hash:
+            taken.append(Unchanged(line, its_hash, text))
+            continue
+        try:
+            prepared = prepare(text, profile, limits, memo)
+        except InvalidRecord as error:
+            taken.append(error)
+        else:
+            hints.pop(prepared.line, None)  # whatever comes behind it finds another head, perhaps
+            taken.append(Arrival(prepared, text_hash=its_hash))
+    return taken
+
+
+def _newest_texts(engine: Engine, lines: set[Line]) -> dict[Line, bytes]:
+    """The text hash of the newest version of each line, where there is one."""
+    asked = list(lines)
+    heads = engine.view(partial(versions.line_heads, lines=asked)) if asked else []
+    return {
+        line: head.text_hash
+        for line, head in zip(asked, heads, strict=True)
+        if head is not None and head.text_hash
+    }

@@ -8,7 +8,7 @@ order of keys outside the Basic Multilingual Plane differ.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 
 from pithstore.errors import UsageError
@@ -54,17 +54,16 @@ def canonical_sections(record: dict[str, Json]) -> list[tuple[str, bytes]]:
     return [(name, canonical(record[name])) for name in sorted(record)]
 
 
-def join(sections: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
+def join(sections: Iterable[tuple[str, bytes]]) -> list[bytes]:
     """The canonical bytes of the record that has these sections, in pieces; names in the order of the form.
 
     The join law: a record's canonical form is that of its sections put together, so it never needs to be parsed.
     """
-    before = b"{"
+    pieces = [b"{"]
     for name, body in sections:
-        yield before + start_of(name)
-        yield body
-        before = b","
-    yield b"}" if before == b"," else b"{}"
+        pieces += start_of(name), body, b","
+    pieces[-1] = b"}" if len(pieces) > 1 else b"{}"
+    return pieces
 
 
 def start_of(name: str) -> bytes:

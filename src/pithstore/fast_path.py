@@ -13,24 +13,34 @@ import attrs
 import msgspec
 import orjson
 
+from pithstore.canonical import join
 from pithstore.errors import InvalidRecord
 from pithstore.limits import DEFAULT_LIMITS, Limits
 from pithstore.model import Line
 from pithstore.parse import double, overgrown
 from pithstore.pointer import Json
 from pithstore.profile import PITH, Profile, find_line
-from pithstore.section_memo import Section, SectionMemo, section
+from pithstore.reading import Section, read_section
+from pithstore.section_memo import SectionMemo
+
+SMALL = 4096
+"""Bytes of a text that is sooner parsed as a whole than split into sections and looked up."""
+
+TINY = 64
+"""Bytes of a section that often comes again in another record: an empty list, a builder, a country."""
+
+_LEAST_MEMBER = len('"":0,')
+"""Bytes that a lost member takes away at least."""
 
 _HINT_BYTES = 64 * 1024
-_LEAST_MEMBER = len('"":0,')
-"""Bytes that a lost member takes away.  Nothing that is kept gets longer, but for numbers that are odd."""
 
 
 @attrs.frozen
 class Reading:
-    """A record that was read: its sections by name in order, and the values of those that were asked for."""
+    """A record that was read: its sections by name in order, its canonical form in pieces, the values asked for."""
 
     sections: list[Section]
+    pieces: list[bytes]
     values: dict[str, Json]
 
 
@@ -41,35 +51,37 @@ class _Odd(float):
 
 
 class _Unsure(ValueError):
-    """A member may have been lost, or there are more of something than allowed: only the definition can tell."""
+    """A member may have been lost, or there is more of something than allowed: the definition can tell."""
 
 
 def read(
     text: str | bytes,
     limits: Limits = DEFAULT_LIMITS,
-    memo: SectionMemo | None = None,
     wanted: Collection[str] = (),
+    memo: SectionMemo | None = None,
 ) -> Reading | None:
     """What the text says, as the definition reads and writes it; None where only the definition can tell.
 
-    A section that the memo knows is taken from there; any other is read, and kept in it.  `wanted` are the names of
-    the sections of which the values are needed.
+    `wanted` are the names of the sections of which the values are needed.  A section that the memo knows is taken
+    from there, and one that is read is kept in it.
     """
     try:
         data = text if isinstance(text, bytes) else text.encode()
-        sections = _read(data, limits, memo)
-        return Reading(
-            [sections[name] for name in sorted(sections)],
-            {name: _PLAIN_DECODER.decode(sections[name].body) for name in wanted if name in sections},
-        )
+        if len(data) > limits.record_bytes:
+            return None
+        if memo is None or len(data) < SMALL:
+            return _read(data, limits, wanted, memo)
+        return _recall(data, limits, wanted, memo)
     except (ValueError, orjson.JSONEncodeError, RecursionError):  # msgspec.DecodeError is a ValueError
         return None  # not JSON, not UTF-8, a lone surrogate, not finite, an integer over 64 bits, over 254 levels
 
 
 def line_of(text: bytes, profile: Profile = PITH, limits: Limits = DEFAULT_LIMITS) -> Line | None:
-    """The line that `prepare` finds in a text that it accepts, or None; of another text it says nothing."""
+    """The line that `prepare` finds in this text, where it accepts it, or None; any other text it says nothing of."""
+    if len(text) > limits.record_bytes:
+        return None
     try:
-        texts = _split(text, limits)
+        texts = _SPLITTER.decode(text)
         named = {name: bytes(texts[name]) for name in profile.sections() if name in texts}
         if sum(map(len, named.values())) > _HINT_BYTES:
             return None
@@ -78,80 +90,104 @@ def line_of(text: bytes, profile: Profile = PITH, limits: Limits = DEFAULT_LIMIT
         return None
 
 
-def _split(data: bytes, limits: Limits) -> dict[str, msgspec.Raw]:
-    """Names and texts of the sections, of two equal names the last; the texts may still be wrong inside."""
-    if len(data) > limits.record_bytes:
-        raise _Unsure
-    return _SPLITTER.decode(data)
+class _Spelling:
+    """How odd numbers are written; knows whether there was one."""
 
+    __slots__ = ("odd",)
 
-def _read(data: bytes, limits: Limits, memo: SectionMemo | None) -> dict[str, Section]:
-    texts = {name: bytes(raw) for name, raw in _split(data, limits).items()}
-    if len(texts) > limits.sections:
-        raise _Unsure
-    sections: dict[str, Section] = {}
-    spare, measured = limits.containers - 1, False
-    for key in texts.items():
-        found = memo.find(key) if memo else None
-        brackets = found.brackets if found else key[1].count(b"[") + key[1].count(b"{")
-        spare -= brackets
-        if (spare < 0 or brackets >= limits.nesting) and not measured:
-            if overgrown(data, limits):
-                raise _Unsure
-            measured = True
-        if not found:
-            found = _read_section(*key, brackets)
-            if memo:
-                memo.keep(key, found)
-        sections[key[0]] = found
-    if not _all_members(data, texts, sections):
-        raise _Unsure
-    return sections
+    def __init__(self) -> None:
+        self.odd = False
 
-
-def _read_section(name: str, text: bytes, brackets: int) -> Section:
-    odd: list[float] = []
-
-    def spell(number: _Odd) -> orjson.Fragment:
-        odd.append(number)
+    def __call__(self, number: _Odd) -> orjson.Fragment:
+        self.odd = True
         return orjson.Fragment(repr(number))
 
-    def write(value: Json) -> bytes:
-        return orjson.dumps(value, default=spell, option=orjson.OPT_SORT_KEYS)
+    def write(self, value: Json) -> bytes:
+        """The canonical bytes of a value that `_DECODER` gave."""
+        return orjson.dumps(value, default=self, option=orjson.OPT_SORT_KEYS)
 
-    value = _DECODER.decode(text)
-    body = write(value)
-    spare = len(text) - len(body)
-    if (odd or not 0 <= spare < _LEAST_MEMBER) and not _same_colons(text, text.count(b":"), body.count(b":")):
+
+def _read(data: bytes, limits: Limits, wanted: Collection[str], memo: SectionMemo | None) -> Reading:
+    """The text parsed as a whole; of its sections the tiny ones may be in the memo, as they are written."""
+    if overgrown(data, limits):
         raise _Unsure
-    return section(name, value, text if text == body else body, write, brackets)
+    value: Json = _DECODER.decode(data)
+    if not isinstance(value, dict) or len(value) > limits.sections:
+        raise _Unsure
+    spell = _Spelling()
+    bodies = [
+        (name, orjson.dumps(value[name], default=spell, option=orjson.OPT_SORT_KEYS)) for name in sorted(value)
+    ]
+    pieces = join(bodies)
+    _check_members(data, pieces, spell.odd)
+    sections = []
+    for key in bodies:
+        name, body = key
+        tiny = memo is not None and len(body) <= TINY
+        found = memo.find(key) if tiny else None
+        if not found:
+            found = read_section(name, value[name], body, spell.write, len(body))
+            if tiny:
+                memo.keep(key, found)
+        sections.append(found)
+    plain = {name: _PLAIN_DECODER.decode(body) for name, body in bodies if name in wanted} if spell.odd else value
+    return Reading(sections, pieces, plain)
 
 
-def _all_members(data: bytes, texts: dict[str, bytes], sections: dict[str, Section]) -> bool:
-    """Whether these are all members of the text: the decoder keeps the last of two equal keys."""
-    used = sum(map(len, texts.values())) + sum([len(known.start) for known in sections.values()]) + len(texts) + 1
-    if len(data) - used < _LEAST_MEMBER:
-        return True
-    colons = sum([text.count(b":") for text in texts.values()])
-    colons += sum([known.start.count(b":") for known in sections.values()])
-    return _same_colons(data, data.count(b":"), colons)
+def _recall(data: bytes, limits: Limits, wanted: Collection[str], memo: SectionMemo) -> Reading:
+    """The text split into sections, each found in the memo or parsed on its own."""
+    texts = {name: bytes(raw) for name, raw in _SPLITTER.decode(data).items()}
+    if len(texts) > limits.sections:
+        raise _Unsure
+    _check_members(data, join(texts.items()), odd=False)
+    known = {key[0]: memo.find(key) for key in texts.items()}
+    brackets = {name: found.brackets if found else _brackets(texts[name]) for name, found in known.items()}
+    many = sum(brackets.values()) >= limits.containers or max(brackets.values(), default=0) >= limits.nesting
+    if many and overgrown(data, limits):
+        raise _Unsure
+    sections = {name: known[name] or _learn(memo, name, texts[name], brackets[name]) for name in sorted(known)}
+    pieces = join([(name, section.body) for name, section in sections.items()])
+    values: dict[str, Json] = {
+        name: _PLAIN_DECODER.decode(sections[name].body) for name in wanted if name in sections
+    }
+    return Reading(list(sections.values()), pieces, values)
 
 
-def _same_colons(data: bytes, written: int, kept: int) -> bool:
-    r"""Whether no member of the text was lost, given its colons and those of what was read.
+def _brackets(text: bytes) -> int:
+    return text.count(b"[") + text.count(b"{")
 
-    Each member has one colon outside strings, so a lost one leaves fewer colons.  The colons in strings stay, or
-    are lost too; only the escape \u003a could make a new one that hides the loss.
+
+def _learn(memo: SectionMemo, name: str, text: bytes, brackets: int) -> Section:
+    value: Json = _DECODER.decode(text)
+    spell = _Spelling()
+    body = spell.write(value)
+    _check_members(text, [body], spell.odd)
+    section = read_section(name, value, text if text == body else body, spell.write, brackets)
+    memo.keep((name, text), section)
+    return section
+
+
+def _check_members(text: bytes, kept: list[bytes], odd: bool) -> None:
+    r"""Return if no member of the text was lost, where the decoder keeps the last of two equal keys.
+
+    `kept` is what was read, in pieces.  A lost member takes five bytes or more (`"":0,`) and only an odd number is
+    ever written at greater length than it was read, so where fewer are missing none was lost.
+
+    Else colons tell: each member has one outside strings.  Those in strings stay, or are lost too; only the escape
+    \u003a could make a new one that hides the loss.
     """
-    if b"\\" in data and b"\\u003" in data and b"\\u003a" in data.lower():  # the cheapest question first
-        return False
-    return written == kept
+    if not odd and 0 <= len(text) - sum(map(len, kept)) < _LEAST_MEMBER:
+        return
+    if b"\\" in text and b"\\u003" in text and b"\\u003a" in text.lower():  # the cheapest question first
+        raise _Unsure
+    if text.count(b":") != sum([piece.count(b":") for piece in kept]):
+        raise _Unsure
 
 
 def _double(written: str) -> float:
-    """The number, odd where orjson may spell it in another way than `repr`, or `repr` at greater length than the text.
+    """The number; odd where `repr` has an exponent or many zeros, so that orjson may spell it in another way.
 
-    That is where one of them has an exponent, or many zeros.
+    Odd too where the text has an exponent: `repr` may take more room.
     """
     number = float(written)
     if (1e-4 <= number < 1e16 or -1e16 < number <= -1e-4) and "e" not in written and "E" not in written:

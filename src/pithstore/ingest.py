@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import TypeAlias
 
 import attrs
+from blake3 import blake3
 
 from pithstore import blobs, manifests, meta, sources, versions
 from pithstore.blobs import Blob, Compared
-from pithstore.codec import Head, LineHead
+from pithstore.codec import TEXT_HASH_BYTES, Head, LineHead
 from pithstore.counts import Totals
 from pithstore.declared import entries as declared
 from pithstore.declared.entries import Declaring
@@ -67,6 +68,11 @@ class Unchanged:
     line: Line
     text_hash: bytes
     text: bytes
+
+
+def text_hash(text: str | bytes) -> bytes:
+    """The first 16 bytes of the BLAKE3 of a text that was accepted, or is in bytes."""
+    return blake3(text if isinstance(text, bytes) else text.encode()).digest(TEXT_HASH_BYTES)
 
 
 AnyArrival: TypeAlias = Arrival | Unchanged
@@ -175,7 +181,7 @@ class _Bodies:
 def _write_manifests(update: Update, prepared: Sequence[tuple[int, Prepared]]) -> set[int]:
     """Write the manifests that are not there or not sound; which arrivals were the first to bring a snapshot."""
     recipes: dict[Digest, Manifest] = {}
-    first: dict[Digest, int] = {}
+    first: dict[bytes, int] = {}
     for position, record in prepared:
         if record.snapshot not in recipes:
             recipes[record.snapshot], first[record.snapshot] = record.manifest, position

@@ -1,4 +1,4 @@
-"""The manifests: the recipe of each version, found by its snapshot hash, or in the frame that the version is in."""
+"""The manifests: the recipe of each version, found by its snapshot hash, or in the frame that has the version."""
 
 from __future__ import annotations
 
@@ -43,11 +43,33 @@ def read_manifest(key: bytes, value: bytes) -> Manifest:
     return decode_manifest(unseal(MANIFESTS, key, value))
 
 
+def payloads_many(view: View, wanted: Sequence[tuple[bytes, bytes]]) -> list[bytes | None]:
+    """The manifest of each version as an entry of its own holds it, unsealed; None where there is no sound one.
+
+    A version is given by its key in the index and its snapshot hash: this is for walks that compare millions.
+    """
+    snapshots = [snapshot for _, snapshot in wanted]
+    values = view.get_many(MANIFESTS, snapshots)
+    found = [None if value is None else _payload(key, value) for key, value in zip(snapshots, values, strict=True)]
+    lacking = [i for i, payload in enumerate(found) if payload is None]
+    if lacking:
+        for i, manifest in zip(lacking, recipes.read_many(view, [wanted[i][0] for i in lacking]), strict=True):
+            found[i] = None if manifest is None else encode_manifest(manifest)
+    return found
+
+
+def _payload(key: bytes, value: bytes) -> bytes | None:
+    try:
+        return unseal(MANIFESTS, key, value)
+    except Damaged:
+        return None
+
+
 def digests_many(view: View, wanted: Sequence[tuple[bytes, bytes]]) -> list[dict[str, bytes] | None]:
     """The digest of each section of each version, by name; None where there is no sound manifest.
 
-    A version is given by its key in the index and its snapshot hash.  The digests are bare bytes: this is for walks
-    that compare millions of them and show few.
+    A version is given by its key in the index and its snapshot hash.  The digests are bare bytes: this is for
+    walks that compare millions of them and show few.
     """
     snapshots = [snapshot for _, snapshot in wanted]
     values = view.get_many(MANIFESTS, snapshots)
@@ -59,6 +81,11 @@ def digests_many(view: View, wanted: Sequence[tuple[bytes, bytes]]) -> list[dict
             if manifest is not None:
                 found[i] = {section.name: section.digest for section in manifest.sections}
     return found
+
+
+def digests_of(view: View, wanted: Sequence[Version]) -> list[dict[str, bytes] | None]:
+    """The same as `digests_many`, for versions."""
+    return digests_many(view, [(version_key(each.source, each.number), each.snapshot) for each in wanted])
 
 
 def _digests(key: bytes, value: bytes) -> dict[str, bytes] | None:
@@ -73,12 +100,12 @@ def has_many(view: View, snapshots: Sequence[Digest]) -> list[bool]:
     return view.has_many(MANIFESTS, snapshots)
 
 
-def mend_many(update: Update, recipes: Mapping[Digest, Manifest]) -> set[Digest]:
+def mend_many(update: Update, recipes: Mapping[Digest, Manifest]) -> set[bytes]:
     """Write those of the manifests that are missing or not as they should be; which of them were missing."""
     items = seal_many(MANIFESTS, ((snapshot, encode_manifest(recipe)) for snapshot, recipe in recipes.items()))
     found = list(zip(items, update.get_many(MANIFESTS, [key for key, _ in items]), strict=True))
     update.put_many(MANIFESTS, [item for item, value in found if value != item[1]])
-    return {Digest(key) for (key, _), value in found if value is None}
+    return {key for (key, _), value in found if value is None}
 
 
 def put_many(update: Update, entries: Iterable[tuple[Digest, Manifest]]) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import attrs
 
-from pithstore.bulk import Batch
+from pithstore.bulk import Batch, Taken
 from pithstore.counts import FileProgress
 from pithstore.errors import InvalidRecord, NotFound, StorageFailed, UsageError
 from pithstore.files import FileId
-from pithstore.ingest import Arrival
+from pithstore.ingest import AnyArrival, Arrival
 from pithstore.record import Prepared, value_at
 from pithstore.record_files import RecordFile, RecordText
 from pithstore.refusal import Reason, refuse_value
@@ -61,6 +61,15 @@ class Listener:
     advanced: Callable[[int], None]
 
 
+@attrs.define
+class _Reading:
+    """A file that is read, and how far it has come with what is in the batch."""
+
+    name: str
+    file_id: FileId | None
+    done: FileProgress
+
+
 class FilePut:
     """Puts files one after the other.  Call `flush` at the end: what it has not put yet is not durable.
 
@@ -80,7 +89,8 @@ class FilePut:
         self._listener = listener
         self._again = again
         self._stop = stop
-        self._batch = Batch()
+        self._waiting = Batch[tuple[_Reading, RecordText]]()
+        self._batch = Batch[AnyArrival]()
         self._files: dict[FileId, FileProgress] = {}
 
     def put(self, name: str) -> None:
@@ -119,36 +129,61 @@ class FilePut:
         self.summary = attrs.evolve(self.summary, refused=self.summary.refused + count)
 
     def _put_from(self, file: RecordFile, file_id: FileId | None, done: FileProgress) -> FileProgress:
+        reading = _Reading(file.name, file_id, done)
         read = file.position()
         for text in file.texts(self._limit, done if done.lines else None):
-            refused = self._arrive(file, text)
+            self._waiting.add((reading, text), len(text.text))
+            if self._waiting.full:
+                self._take()
+                self.flush()
             if self.stopped:
                 break
-            done = FileProgress(done.records + 1, done.refused + refused, text.lines, text.text_bytes)
-            if file_id is not None:
-                self._files[file_id] = done
-            if self._batch.full:
-                self.flush()
             self._listener.advanced(file.position() - read)
             read = file.position()
-        return done
+        self._take()
+        return reading.done
 
-    def _arrive(self, file: RecordFile, text: RecordText) -> bool:
-        """Add a record to the batch; True if it is refused."""
+    def _take(self) -> None:
+        """Add what is waiting to the batch, in order, but what is refused."""
+        waiting, self._waiting = self._waiting.items, Batch()
+        for (reading, text), found in zip(waiting, self._taken([text.text for _, text in waiting]), strict=True):
+            if isinstance(found, InvalidRecord):
+                self._refuse(reading, text, found)
+                if self.stopped:
+                    return
+            else:
+                self._batch.add(found, len(text.text))
+            refused = reading.done.refused + isinstance(found, InvalidRecord)
+            reading.done = FileProgress(reading.done.records + 1, refused, text.lines, text.text_bytes)
+            if reading.file_id is not None:
+                self._files[reading.file_id] = reading.done
+        if self._batch.full:
+            self.flush()
+
+    def _taken(self, texts: Sequence[bytes]) -> list[Taken]:
+        """What each text is; one that is put again or with a time of its own is looked at from its first byte."""
+        if self._observed_at == ObservedAt() and not self._again:
+            return self._store.take_texts(texts)
+        return [self._arrival(text) for text in texts]
+
+    def _arrival(self, text: bytes) -> Arrival | InvalidRecord:
         try:
-            prepared = self._store.prepare(text.text)
-            self._batch.add(Arrival(prepared, self._observed_at.of(prepared)))
+            arrival = self._store.arrival(text)
+            return attrs.evolve(arrival, observed_at=self._observed_at.of(arrival.prepared))
         except InvalidRecord as error:
-            self._listener.refused(file.name, text.line + (error.line or 1) - 1, error)
-            self._count_refused(1)
-            self.stopped = self._stop
-            return True
-        return False
+            return error
+
+    def _refuse(self, reading: _Reading, text: RecordText, error: InvalidRecord) -> None:
+        self._listener.refused(reading.name, text.line + (error.line or 1) - 1, error)
+        self._count_refused(1)
+        self.stopped = self._stop
 
     def flush(self) -> None:
         """Put what is waiting; it is durable on return."""
-        batch, self._batch = self._batch, Batch()
+        if not self.stopped:
+            self._take()
+        batch, self._batch = self._batch.items, Batch()
         files, self._files = self._files, {}
-        if batch.arrivals or files:
-            for result in self._store.put_batch(batch.arrivals, list(files.items())):
-                self.summary = self.summary.plus(result)
+        if batch or files:
+            outcomes = self._store.put_all(batch, list(files.items()), mend=self._again)
+            self.summary = self.summary.plus(*outcomes)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from pithstore.canonical import canonical, canonical_sections, decode
+from pithstore.canonical import canonical, canonical_sections, decode, join
 from pithstore.check_value import check_value
 from pithstore.declared.declarations import Declaration
 from pithstore.digest import Digest
@@ -17,11 +17,12 @@ from pithstore.model import Line, Manifest, Scalar
 from pithstore.parse import parse
 from pithstore.pointer import Json, follow, read_pointer
 from pithstore.profile import PITH, Profile, identify
+from pithstore.reading import Section, read_section
 from pithstore.refusal import Reason, refuse_value
-from pithstore.section_memo import Section, SectionMemo, section
 
 if TYPE_CHECKING:
     from pithstore.fast_path import Reading
+    from pithstore.section_memo import SectionMemo
 
 
 @attrs.frozen
@@ -52,22 +53,23 @@ def prepare(
     Text passes `parse`, a mapping passes `check_value`: both end with the same bytes for the same record.  A memo
     changes nothing but the time that texts take of which most sections were prepared before.
     """
-    quick = _read(record, limits, memo, profile.sections())
+    quick = _read(record, limits, profile.sections(), memo)
     if quick:
-        sections, identity = quick.sections, identify(quick.values, profile)
+        identity, sections, pieces = identify(quick.values, profile), quick.sections, quick.pieces
     else:
         value = load(record, limits)
         _check_count(value, limits)
         identity = identify(value, profile)
-        sections = _sections(value)
-    snapshot, size = _snapshot(sections)
+        bodies = canonical_sections(value)
+        sections, pieces = [read_section(name, value[name], body) for name, body in bodies], join(bodies)
+    size = sum(map(len, pieces))
     if size > limits.record_bytes:
         why = f"the canonical form has {size} bytes, over the limit of {limits.record_bytes}"
         raise refuse_value(Reason.TOO_LARGE, why, "")
     return Prepared(
         line=identity.line,
         source_version=identity.source_version,
-        snapshot=snapshot,
+        snapshot=Digest.of(*pieces),
         manifest=Manifest(tuple([section.entry for section in sections])),
         bodies=tuple([section.body for section in sections]),
         size=size,
@@ -79,19 +81,6 @@ def _check_count(value: dict[str, Json], limits: Limits) -> None:
     if len(value) > limits.sections:
         why = f"the record has {len(value)} sections, over the limit of {limits.sections}"
         raise refuse_value(Reason.TOO_LARGE, why, "")
-
-
-def _sections(value: dict[str, Json]) -> list[Section]:
-    return [section(name, value[name], body) for name, body in canonical_sections(value)]
-
-
-def _snapshot(sections: list[Section]) -> tuple[Digest, int]:
-    """The digest and the number of bytes of the canonical form of the record: the join law, without the join."""
-    pieces = [b"{"]
-    for each in sections:
-        pieces += each.start, each.body, b","
-    pieces[-1:] = [b"}"] if sections else [b"{}"]
-    return Digest.of(*pieces), sum(map(len, pieces))
 
 
 def _declared(sections: list[Section], profile: Profile) -> tuple[Declaration, ...]:
@@ -114,20 +103,20 @@ def load(record: str | bytes | dict[str, Json], limits: Limits = DEFAULT_LIMITS)
 def _read(
     record: str | bytes | dict[str, Json],
     limits: Limits,
-    memo: SectionMemo | None = None,
     wanted: Collection[str] = (),
+    memo: SectionMemo | None = None,
 ) -> Reading | None:
     if not isinstance(record, str | bytes):
         return None
     from pithstore import fast_path  # brings orjson and msgspec, which nothing but a text needs
 
-    return fast_path.read(record, limits, memo, wanted)
+    return fast_path.read(record, limits, wanted, memo)
 
 
 def snapshot_hash(record: str | bytes | dict[str, Json], limits: Limits = DEFAULT_LIMITS) -> Digest:
     """The SHA-256 of the record's canonical form; upstream publishes exactly this."""
     quick = _read(record, limits)
-    return _snapshot(quick.sections if quick else _sections(load(record, limits)))[0]
+    return Digest.of(*(quick.pieces if quick else join(canonical_sections(load(record, limits)))))
 
 
 def manifest_digest(manifest: Manifest) -> Digest:

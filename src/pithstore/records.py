@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, groupby, repeat
 
 from pithstore import blobs, manifests
 from pithstore.canonical import join
 from pithstore.digest import Digest
 from pithstore.engine import View
 from pithstore.errors import Damaged, NotFound
+from pithstore.keys import version_key
 from pithstore.model import Manifest, SectionEntry, Version
 from pithstore.packs import homes, runs
+from pithstore.packs.frame import Frame
 from pithstore.packs.frames import read_frame
 from pithstore.packs.rebuild import join_members
+from pithstore.packs.run import Run
+
+_ROOM, _AT_ONCE = 4 * 1024 * 1024, 64
 
 
 def read_manifest(view: View, version: Version) -> Manifest:
@@ -35,10 +41,52 @@ def read_manifests(view: View, wanted: Sequence[Version]) -> list[Manifest]:
 def read_record(view: View, version: Version) -> bytes:
     """The canonical bytes of a version, whose SHA-256 is its snapshot hash; Damaged where they are not."""
     packed = runs.find(view, version.source, version.number)
-    record = None if packed is None else _expanded(view, packed[0].position, packed[1])
-    if record is None or Digest.of(record) != version.snapshot:
-        record = _joined(view, version)  # a record in a frame that is damaged may have been put again
-    return record
+    if packed is None:
+        return _joined(view, version)
+    return _packed(view, packed[0].position, [packed[1]], [version], 0)[0]
+
+
+def read_many(view: View, wanted: Sequence[Version], room: int = _ROOM) -> list[bytes]:
+    """What `read_record` gives for the first of these versions: for one at least, then until `room` is full.
+
+    Each frame is expanded once.  Whoever asks for the rest in another transaction walks in bounded memory;
+    `room` is in bytes.
+    """
+    found: list[bytes] = []
+    for position, rows in _stretches(view, wanted):
+        versions = wanted[len(found) : len(found) + len(rows)]
+        read = _loose(view, versions, room) if position is None else _packed(view, position, rows, versions, room)
+        found += read
+        room -= sum(map(len, read))
+        if room <= 0 or len(read) < len(rows):
+            break
+    return found
+
+
+def _stretches(view: View, wanted: Sequence[Version]) -> Iterator[tuple[int | None, list[int]]]:
+    """Versions in a row that are in one frame, its position and their rows; None for those that are in none."""
+    places: Iterable[tuple[Run, int] | None] = repeat(None, len(wanted))
+    if runs.any_packs(view):
+        places = runs.find_many(view, (version_key(version.source, version.number) for version in wanted))
+    for position, stretch in groupby(places, lambda place: None if place is None else place[0].position):
+        yield position, [0 if place is None else place[1] for place in stretch]
+
+
+def _loose(view: View, wanted: Sequence[Version], room: int) -> list[bytes]:
+    """The records of the first of these versions, put together section by section."""
+    versions = wanted[:_AT_ONCE]
+    recipes = read_manifests(view, versions)
+    sizes = accumulate(sum(section.size for section in recipe.sections) for recipe in recipes)
+    recipes = recipes[: 1 + sum(size < room for size in sizes)]
+    distinct = list(dict.fromkeys(section.digest for recipe in recipes for section in recipe.sections))
+    bodies = dict(zip(distinct, read_bodies(view, distinct), strict=True))
+    joined = (
+        b"".join(join((section.name, bodies[section.digest]) for section in recipe.sections)) for recipe in recipes
+    )
+    return [
+        record if Digest.of(record) == version.snapshot else _joined(view, version)
+        for version, record in zip(versions, joined, strict=False)
+    ]
 
 
 def _joined(view: View, version: Version) -> bytes:
@@ -52,15 +100,41 @@ def _joined(view: View, version: Version) -> bytes:
     return record
 
 
-def _expanded(view: View, position: int, row: int) -> bytes | None:
-    """The record in that row of a frame, not hashed yet; None where it is not to be had."""
+def _packed(view: View, position: int, rows: Sequence[int], versions: Sequence[Version], room: int) -> list[bytes]:
+    """The records of the first of these versions, which have these rows in a frame."""
     try:
         frame = read_frame(view, position)
-        members = frame.members(row)
-        digests = [part for _, part in members if isinstance(part, Digest)]
-        return join_members(members, dict(zip(digests, read_bodies(view, digests), strict=True)) if digests else {})
+        foreign = _foreign(view, frame, rows, room)
     except (Damaged, IndexError):  # a frame of fewer versions than its run
-        return None
+        return [_joined(view, versions[0])]
+    found: list[bytes] = []
+    for row, version in zip(rows, versions, strict=True):
+        record = _from_frame(view, frame, row, foreign)
+        if Digest.of(record) != version.snapshot:
+            record = _joined(view, version)  # a record in a frame that is damaged may have been put again
+        found.append(record)
+        room -= len(record)
+        if room <= 0:
+            break
+    return found
+
+
+def _foreign(view: View, frame: Frame, rows: Iterable[int], room: int) -> dict[Digest, bytes]:
+    """The sections of these versions of a frame that lie elsewhere, those that fit into that room."""
+    ordinals = dict.fromkeys(ordinal for row in rows for ordinal in frame.ordinals(row) if ordinal >= frame.bodies)
+    sizes = dict(map(frame.foreign, ordinals))
+    ends = accumulate(sizes.values())
+    digests = [digest for digest, end in zip(sizes, ends, strict=True) if end <= room]
+    return dict(zip(digests, read_bodies(view, digests), strict=True)) if digests else {}
+
+
+def _from_frame(view: View, frame: Frame, row: int, foreign: dict[Digest, bytes]) -> bytes:
+    """The record in that row of a frame, not hashed yet; `foreign` learns what it lacks."""
+    members = frame.members(row)
+    lacking = [part for _, part in members if isinstance(part, Digest) and part not in foreign]
+    if lacking:
+        foreign.update(zip(lacking, read_bodies(view, lacking), strict=True))
+    return join_members(members, foreign)
 
 
 def read_section(view: View, version: Version, name: str) -> bytes:

@@ -23,7 +23,13 @@ def seal(space: str, key: bytes, payload: bytes) -> bytes:
 
 def seal_many(space: str, entries: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """Keys and payloads as sealed items, in the order of their keys."""
-    return sorted((key, payload + _checksum(space, key, payload)) for key, payload in entries)
+    # Written out, as a put seals nine entries for a record: a call for each costs a fifth of it.
+    return sorted(
+        [
+            (key, payload + blake3(b"".join((_start(space, len(key)), key, payload))).digest(SEAL_BYTES))
+            for key, payload in entries
+        ]
+    )
 
 
 def unseal(space: str, key: bytes, value: bytes) -> bytes:

@@ -5,29 +5,33 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Self
 
 from pithstore import meta
-from pithstore.engine import Engine, Update
-from pithstore.errors import InvalidRecord, UsageError
+from pithstore.engine import Engine, T, Update, View
+from pithstore.errors import InvalidRecord, StoreBusy, UsageError
 from pithstore.opening import open_engine
 from pithstore.pointer import Json
 from pithstore.reader import Reader, horizon_of
 
 if TYPE_CHECKING:  # what a put, a diff or a verify needs is imported when one is asked for
+    from pithstore.blobs import Compared
+    from pithstore.bulk import Taken
     from pithstore.configuration import Configuration
     from pithstore.counts import FileProgress
     from pithstore.files import FileId
-    from pithstore.ingest import Arrival
+    from pithstore.ingest import AnyArrival, Arrival
     from pithstore.limits import Limits
     from pithstore.profile import Profile
     from pithstore.record import Prepared
-    from pithstore.report import VerifyReport
+    from pithstore.report import CompactReport, VerifyReport
     from pithstore.reproduction.recorded_check import RecordedCheck
     from pithstore.reproduction.verdict import Reproduction
-    from pithstore.results import PutResult, PutSummary
+    from pithstore.results import Outcome, PutResult, PutSummary
+    from pithstore.section_memo import SectionMemo
     from pithstore.tail import TailEnd
 
 
@@ -39,26 +43,30 @@ def open(  # noqa: A001 - read as pithstore.open
     profile: Profile | None = None,
     limits: Limits | None = None,
     patience: float = 60.0,
+    auto_compact: bool = False,
 ) -> Store:
     """The store in that directory; with `create`, a new one where there is none.
 
     `profile` and `limits` are fixed when the store is created; giving others for a store that exists is an error.
-    `patience` is how many seconds a put waits for other writers before it says StoreBusy.  NoStore, Damaged,
-    FormatUnknown or StorageFailed where the store cannot be opened.
+    `patience` is how many seconds a put waits for other writers before it says StoreBusy.  With `auto_compact` the
+    store is compacted when a `put_many` ends or it is closed, and that would pay.  NoStore, Damaged, FormatUnknown
+    or StorageFailed where the store cannot be opened.
     """
     if create and readonly:
         raise UsageError("a store cannot be created read-only; open it with one of create and readonly")
+    if auto_compact and readonly:
+        raise UsageError("a store that is open read-only cannot be compacted; leave out readonly or auto_compact")
     wanted = None if profile is None and limits is None else _configuration(profile, limits)
     new = (wanted or _configuration(None, None)) if create else None
     engine = open_engine(path, new, readonly=readonly, patience=patience)
-    store = Store(engine)
+    store = Store(engine, auto_compact=auto_compact)
     try:
         if wanted is not None and store.configuration != wanted:
             raise UsageError(
                 f"{path} was created with another profile or other limits, which are fixed; give none"
             )
     except BaseException:  # whatever it is, Ctrl-C too: nothing may stay open behind it
-        store.close()
+        engine.close()
         raise
     return store
 
@@ -70,18 +78,21 @@ def _configuration(profile: Profile | None, limits: Limits | None) -> Configurat
     return Configuration(profile or default.profile, limits or default.limits)
 
 
+def _say_nothing(_done: int, _all: int) -> None: ...
+
+
 class Store(Reader):
     """An open store.  It can be used from several threads, and as a context manager that closes it.
 
     It reads as its `Reader` does, with no horizon.  What a put returns is durable.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, auto_compact: bool = False) -> None:
         """Take an engine that holds a store; FormatUnknown where this version cannot read it."""
         super().__init__(engine)
+        self._auto_compact = auto_compact
         self._writing = threading.Lock()
         self._end: TailEnd | None = None
-        self._compared = __import__('pithstore.blobs').blobs.Compared()
         try:
             engine.view(meta.check_format)
         except BaseException:  # whatever it is, Ctrl-C too: nothing may stay open behind it
@@ -91,72 +102,167 @@ class Store(Reader):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._auto_compact = False
         self.close()
 
     def close(self) -> None:
-        """Close the store; closing twice is allowed."""
-        self._engine.close()
+        """Close the store; closing twice is allowed.  With `auto_compact` it may be compacted first."""
+        try:
+            self._compact_if_wanted()
+        finally:
+            self._auto_compact = False
+            self._engine.close()
+
+    @cached_property
+    def _memo(self) -> SectionMemo:
+        from pithstore.section_memo import SectionMemo
+
+        return SectionMemo()
+
+    @cached_property
+    def _compared(self) -> Compared:
+        from pithstore.blobs import Compared
+
+        return Compared()
 
     def prepare(self, record: str | bytes | dict[str, Json]) -> Prepared:
         """The record in canonical form with its digests, by the profile and limits of the store."""
         from pithstore.record import prepare
 
-        return prepare(record, self.configuration.profile, self.configuration.limits)
+        return prepare(record, self.configuration.profile, self.configuration.limits, self._memo)
 
     def put(self, record: str | bytes | dict[str, Json], *, observed_at: datetime | None = None) -> PutResult:
         """What became of the record; it is durable.  InvalidRecord where it is refused, and nothing is stored.
 
-        `observed_at` is when the caller saw the record (an aware datetime); None is now.
+        `observed_at` is when the caller saw the record (an aware datetime); None is now.  Stored bytes of the record
+        that are damaged are replaced.
         """
-        from pithstore.ingest import Arrival
+        return self.put_batch([self.arrival(record, observed_at)], mend=True)[0]
 
-        return self.put_batch([Arrival(self.prepare(record), observed_at)])[0]
+    def arrival(self, record: str | bytes | dict[str, Json], observed_at: datetime | None = None) -> Arrival:
+        """The record, prepared to be put by `put_batch`."""
+        from pithstore.ingest import Arrival, text_hash
+
+        prepared = self.prepare(record)
+        return Arrival(prepared, observed_at, b"" if isinstance(record, dict) else text_hash(record))
 
     def put_many(
         self, records: Iterable[str | bytes | dict[str, Json]], *, observed_at: datetime | None = None
     ) -> PutSummary:
         """What became of the records, put in order in batches of bounded memory, one transaction each.
 
-        Stops at the first record that is refused: InvalidRecord says which one; those before it are stored.
+        Stops at the first record that is refused: InvalidRecord says which one; those before it are stored.  A text
+        that is, byte for byte, what was put last for its source and builder is not looked at further.
         """
-        from pithstore.bulk import batches
+        from pithstore.bulk import batches, size_of
         from pithstore.results import PutSummary
 
         summary = PutSummary()
-        for batch in batches(self._arrivals(records, observed_at)):
-            for result in self.put_batch(batch.arrivals):
-                summary = summary.plus(result)
+        for batch in batches(self._given(records, observed_at), size_of):
+            accepted, refused = self._accept(batch)
+            summary = summary.plus(*self.put_all(accepted))
+            if refused is not None:
+                raise refused.of(f"record {summary.records + 1}")
+        self._compact_if_wanted()
         return summary
 
-    def _arrivals(
+    def _given(
         self, records: Iterable[str | bytes | dict[str, Json]], observed_at: datetime | None
-    ) -> Iterator[Arrival]:
-        from pithstore.ingest import Arrival
+    ) -> Iterator[bytes | Arrival]:
+        """Texts of now as they are, so that `take_texts` may find them unchanged, and the others prepared."""
+        from pithstore.bulk import as_bytes
 
         for position, record in enumerate(records, 1):
+            text = as_bytes(record) if observed_at is None else None
             try:
-                yield Arrival(self.prepare(record), observed_at)
+                yield self.arrival(record, observed_at) if text is None else text
             except InvalidRecord as error:
                 raise error.of(f"record {position}") from None
 
+    def _accept(self, given: Sequence[bytes | Arrival]) -> tuple[list[AnyArrival], InvalidRecord | None]:
+        """What can be put, up to the first text that is refused."""
+        accepted: list[AnyArrival] = []
+        taken = iter(self.take_texts([each for each in given if isinstance(each, bytes)]))
+        for each in given:
+            found = next(taken) if isinstance(each, bytes) else each
+            if isinstance(found, InvalidRecord):
+                return accepted, found
+            accepted.append(found)
+        return accepted, None
+
+    def take_texts(self, texts: Sequence[bytes]) -> list[Taken]:
+        """What each text is to the store, for puts of now in this order; see `pithstore.bulk.take_texts`."""
+        from pithstore.bulk import take_texts
+
+        return take_texts(self._engine, self.configuration, self._memo, texts)
+
     def put_batch(
-        self, arrivals: Sequence[Arrival], files: Sequence[tuple[FileId, FileProgress]] = ()
+        self,
+        arrivals: Sequence[AnyArrival],
+        files: Sequence[tuple[FileId, FileProgress]] = (),
+        *,
+        mend: bool = False,
     ) -> list[PutResult]:
-        """What became of each arrival, in one transaction that also notes how far these files have come."""
+        """What became of each arrival, in one transaction that also notes how far these files have come.
+
+        With `mend` the stored bytes of all that arrives are compared, and replaced where they are damaged; without,
+        each blob is compared only once by this open store.
+        """
+        from pithstore.ingest import results
+
+        return self._write(arrivals, files, mend, results)
+
+    def put_all(
+        self,
+        arrivals: Sequence[AnyArrival],
+        files: Sequence[tuple[FileId, FileProgress]] = (),
+        *,
+        mend: bool = False,
+    ) -> list[Outcome]:
+        """What `put_batch` does, without reading the versions that were there before."""
+        return self._write(arrivals, files, mend, lambda _, outcomes: outcomes)
+
+    def _write(
+        self,
+        arrivals: Sequence[AnyArrival],
+        files: Sequence[tuple[FileId, FileProgress]],
+        mend: bool,
+        finish: Callable[[View, list[Outcome]], T],
+    ) -> T:
+        from pithstore.ingest import HintPassed, Unchanged
+
+        try:
+            return self._transact(arrivals, files, mend, finish)
+        except HintPassed:
+            sure = [self.arrival(each.text) if isinstance(each, Unchanged) else each for each in arrivals]
+            return self._transact(sure, files, mend, finish)
+
+    def _transact(
+        self,
+        arrivals: Sequence[AnyArrival],
+        files: Sequence[tuple[FileId, FileProgress]],
+        mend: bool,
+        finish: Callable[[View, list[Outcome]], T],
+    ) -> T:
         from pithstore.files import write_progress
-        from pithstore.ingest import results, store
+        from pithstore.ingest import HintPassed, store
 
-        now = datetime.now(UTC)
+        now, compared = datetime.now(UTC), None if mend else self._compared
 
-        def write(update: Update) -> tuple[list[PutResult], TailEnd | None]:
-            stored = store(update, arrivals, now, end, self._compared)
+        def write(update: Update) -> tuple[T, TailEnd | None]:
+            stored = store(update, arrivals, now, end, compared)
             write_progress(update, files)
-            return results(update, stored.outcomes), stored.end
+            return finish(update, stored.outcomes), stored.end
 
         with self._writing:
             end, self._end = self._end, None  # a writer that failed, who knows where, starts a tail of its own
-            found, self._end = self._engine.update(write)
+            try:
+                found, self._end = self._engine.update(write)
+            except HintPassed:  # nothing was written
+                self._end = end
+                raise
         return found
 
     def file_progress(self, file: FileId) -> FileProgress | None:
@@ -183,6 +289,28 @@ class Store(Reader):
         from pithstore.verify import verify
 
         return verify(self._engine, self.configuration, progress)
+
+    def compact(self, progress: Callable[[int, int], None] | None = None) -> CompactReport:
+        """What writing the store anew, densely, has come to; `progress` is told (steps done, about how many in all).
+
+        Others may go on reading and writing.  An interrupted compaction goes on where it was.  Damaged where something
+        cannot be read, StoreBusy where another compaction goes on, StorageFailed where the disk is full: the store is
+        then as it was.
+        """
+        from pithstore.compaction.compact import compact
+
+        return compact(self._engine, progress or _say_nothing)
+
+    def loose_bytes(self) -> int:
+        """How many bytes of the store are not compacted, where `compact` would pay; else 0."""
+        from pithstore.compaction.advice import loose_bytes
+
+        return loose_bytes(self._engine)
+
+    def _compact_if_wanted(self) -> None:
+        if self._auto_compact and self.loose_bytes():
+            with suppress(StoreBusy):  # somebody else does it
+                self.compact()
 
     def record_check(self, reproduction: Reproduction) -> RecordedCheck:
         """What was kept of a result of `reproduce`, digests and pointers and no values; it is durable."""

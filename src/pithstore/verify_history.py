@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import attrs
@@ -36,7 +36,7 @@ from pithstore.profile import Profile, identify
 from pithstore.report import Problem
 from pithstore.seal import unseal
 from pithstore.sources import read_source
-from pithstore.survey import index_pages, version_items
+from pithstore.survey import index_pages, items_of_kind
 from pithstore.verify_declared import DeclaredCheck
 
 _PAGE = 2048
@@ -83,9 +83,10 @@ class HistoryCheck:
             self._found(problem)
         if self.declared is not None:
             self.declared.begin(source, items)
-            if len(history.versions) < sum(1 for _ in version_items(items)):
+            if len(history.versions) < sum(1 for _ in items_of_kind(items, VERSION)):
                 self.declared.skip()
-        self._rebuild(source, history.versions)
+        said = {head.number: head.sections for head in history.lines.values()}
+        self._rebuild(source, history.versions, said)
         if self.declared is not None:
             self.declared.end()
 
@@ -99,13 +100,17 @@ class HistoryCheck:
             for message in lonely:
                 self._found(Problem("source-empty", message))
 
-    def _rebuild(self, source: Source, all_versions: Sequence[Version]) -> None:
+    def _rebuild(self, source: Source, all_versions: Sequence[Version], said: Mapping[int, int]) -> None:
+        """Check every version; `said` is how many sections some have, by number, by the heads of their lines."""
         slot = source_slot(source)
         self.slots[slot] = self.slots[slot].plus(Totals(sources=1))
         for start in range(0, len(all_versions), _PAGE):
             chunk = all_versions[start : start + _PAGE]
-            snapshots = [version.snapshot for version in chunk]
-            recipes = self._engine.view(partial(manifests.get_many, snapshots=snapshots))
+            recipes = self._engine.view(partial(manifests.get_many, wanted=chunk))
+            for version, recipe in zip(chunk, recipes, strict=True):
+                if recipe is not None and said.get(version.number, len(recipe.sections)) != len(recipe.sections):
+                    message = f"{source}: the head of builder {version.builder_version!r} miscounts its sections"
+                    self._found(Problem("line-wrong", message, source, version.number))
             for group in _groups(chunk, recipes):
                 self._rebuild_group(group)
             self.versions += len(chunk)
@@ -210,19 +215,21 @@ _KINDS = {HEAD: "head", VERSION: "version", LINE: "line", TIME: "time"}
 def _inconsistencies(source: Source, history: _History) -> Iterator[Problem]:
     """Where the versions of a source and its other entries do not name each other."""
     newest = {version.builder_version: version for version in history.versions}
-    lines = {
-        line_key(Line(source, builder)): LineHead(builder, version.number, version.snapshot)
-        for builder, version in newest.items()
-    }
+    lines = {line_key(Line(source, builder)): version for builder, version in newest.items()}
     for key in sorted(lines.keys() | history.lines.keys()):
-        if lines.get(key) != history.lines.get(key):
-            head = lines.get(key) or history.lines[key]
-            message = f"{source}: the head of builder {head.builder_version!r} is not its newest version"
-            yield Problem("line-wrong", message, source, head.number)
+        version, head = lines.get(key), history.lines.get(key)
+        if version is None or head is None or _named(version) != _named(head):
+            one = version or history.lines[key]
+            message = f"{source}: the head of builder {one.builder_version!r} is not its newest version"
+            yield Problem("line-wrong", message, source, one.number)
     yield from _time_inconsistencies(source, history)
     last = max((version.number for version in history.versions), default=0)
     if history.head is None or history.head.number < last:
         yield Problem("head-wrong", f"{source}: its head is missing or behind version {last}", source, last)
+
+
+def _named(one: Version | LineHead) -> tuple[str, int, Digest]:
+    return one.builder_version, one.number, one.snapshot
 
 
 def _time_inconsistencies(source: Source, history: _History) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ times of each line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from pithstore.codec import (
@@ -129,14 +129,16 @@ def page(
     view: View, source: Source, *, after: int | None = None, limit: int, reverse: bool = False
 ) -> list[Version]:
     """Versions of a source by number, upwards or downwards from beyond `after`."""
-    if not reverse:
-        packed = runs.page(view, source, after, limit, reverse=False)
-        return packed if len(packed) == limit else packed + _unpacked(view, source, after, limit - len(packed), False)
-    found = _unpacked(view, source, after, limit, True)
-    return found if len(found) == limit else found + runs.page(view, source, after, limit - len(found), reverse=True)
+    if reverse:
+        found = _unpacked(view, source, after, limit, reverse=True)
+        left = limit - len(found)
+        return found + runs.page(view, source, after, left, reverse=True) if left else found
+    packed = runs.page(view, source, after, limit, reverse=False)
+    left = limit - len(packed)
+    return packed + _unpacked(view, source, after, left, reverse=False) if left else packed
 
 
-def _unpacked(view: View, source: Source, after: int | None, limit: int, reverse: bool) -> list[Version]:
+def _unpacked(view: View, source: Source, after: int | None, limit: int, *, reverse: bool) -> list[Version]:
     """Versions that are in no run; their numbers are above those of all that are."""
     items = view.scan(
         VERSIONS,

@@ -59,6 +59,8 @@ from tests.pure.laws import definition
 
 NUMBERS = st.integers(0, 2**32 - 1) | st.sampled_from([0, 127, 128, 2**14 - 1, 2**14, 2**63, 2**64, 2**70 - 1])
 DIGESTS = st.binary(min_size=32, max_size=32).map(Digest)
+HOMES = st.binary(min_size=8, max_size=8)
+TEXT_HASHES = st.just(b"") | st.binary(min_size=16, max_size=16)
 SECTIONS = st.builds(SectionEntry, texts(), DIGESTS, NUMBERS)
 MANIFESTS = st.lists(SECTIONS, max_size=5).map(lambda sections: Manifest(tuple(sections)))
 VERSIONS = st.builds(
@@ -84,9 +86,9 @@ def test_no_source_version_takes_no_byte() -> None:
 CODECS: list[tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[[bytes], object]]] = [
     (sources(), encode_source, decode_source),
     (MANIFESTS, encode_manifest, decode_manifest),
-    (st.builds(Place, NUMBERS, NUMBERS, NUMBERS, NUMBERS), encode_place, decode_place),
+    (st.builds(Place, NUMBERS, NUMBERS, NUMBERS, NUMBERS, HOMES), encode_place, decode_place),
     (st.builds(Head, NUMBERS, moments()), encode_head, decode_head),
-    (st.builds(LineHead, names(), NUMBERS, DIGESTS), encode_line_head, decode_line_head),
+    (st.builds(LineHead, names(), NUMBERS, DIGESTS, NUMBERS, TEXT_HASHES), encode_line_head, decode_line_head),
     (
         st.builds(Totals, *[NUMBERS] * 7, st.integers(0, 2**256 - 1)),
         encode_totals,
@@ -155,6 +157,21 @@ def test_the_digests_of_a_manifest_are_those_of_its_sections(sections: list[tupl
     manifest = Manifest(tuple(SectionEntry(*section) for section in sections))
     found = decode_section_digests(encode_manifest(manifest))
     assert list(found.items()) == [(section.name, section.digest) for section in manifest.sections]
+
+
+@pytest.mark.parametrize("length", [1, 15, 17, 32])
+def test_a_text_hash_of_another_length_is_damaged(length: int) -> None:
+    head = LineHead("b1", 1, Digest(bytes(32)), 3, b"\xff" * length)
+    with pytest.raises(Damaged, match="text hash"):
+        decode_line_head(encode_line_head(head))
+
+
+@given(st.lists(st.tuples(st.binary(max_size=300), HOMES)))
+def test_a_blob_keeps_its_home_in_its_place(blobs: list[tuple[bytes, bytes]]) -> None:
+    bodies, homes = [body for body, _ in blobs], [home for _, home in blobs]
+    places, _, _ = write_tail(TailEnd(1, 0), bodies, homes=homes)
+    assert [place.home for place in places] == homes
+    assert [attrs.evolve(place, home=bytes(8)) for place in places] == write_tail(TailEnd(1, 0), bodies)[0]
 
 
 def test_a_manifest_whose_name_is_no_text_is_damaged() -> None:

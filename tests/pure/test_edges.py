@@ -91,9 +91,9 @@ def test_a_number_or_a_time_that_is_out_of_range_is_damage() -> None:
 def test_each_kind_of_entry_comes_back_as_it_was() -> None:
     head = Head(300, datetime(1969, 1, 1, tzinfo=UTC))
     assert decode_head(encode_head(head)) == head
-    line_head = LineHead("é", 2**31, Digest.of(b"x"))
+    line_head = LineHead("é", 2**31, Digest.of(b"x"), 9, bytes(range(16)))
     assert decode_line_head(encode_line_head(line_head)) == line_head
-    place = Place(0, 127, 128, 2**40)
+    place = Place(0, 127, 128, 2**40, b"12345678")
     assert decode_place(encode_place(place)) == place
     totals = Totals(1, 2, 3, 4, 5, 6, 7, 2**256 - 1)
     assert decode_totals(encode_totals(totals)) == totals

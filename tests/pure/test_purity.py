@@ -15,7 +15,7 @@ PURE = (
     *("diff.list_edits", "diff.sameness", "diff.changes", "diff.values", "diff.merge_patch", "diff.section_diff"),
     *("rendering", "rendering.legible", "rendering.markup", "rendering.styled", "rendering.outline"),
     *("rendering.text_change", "rendering.diff_text", "rendering.diff_stat", "rendering.diff_markdown"),
-    *("rendering.diff_html", "diff.comparison"),
+    *("rendering.diff_html", "diff.comparison", "packs", "packs.frame", "packs.packing", "packs.rebuild"),
 )
 IMPURE = {
     *("lmdb", "zstandard", "click", "cattrs", "orjson", "msgspec", "blake3", "hypothesis", "psycopg"),

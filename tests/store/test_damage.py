@@ -443,12 +443,12 @@ def test_a_version_whose_record_has_no_identity_is_an_identity_mismatch(shelf: S
     assert "identity-mismatch" in problems(shelf)
 
 
-def write_version(engine: Engine, version: Version) -> None:
+def write_version(engine: Engine, version: Version, sections: int = 4) -> None:
     """Write a version with a right checksum and all that belongs to it, in place of what stood there."""
     line = Line(version.source, version.builder_version)
     time = time_key(line, version.observed_at, version.number)
     delete_entry(engine, VERSIONS, version_key(version.source, version.number), time)
-    head = LineHead(version.builder_version, version.number, version.snapshot)
+    head = LineHead(version.builder_version, version.number, version.snapshot, sections)
     engine.update(lambda update: versions.write_many(update, [version], [(line, head)]))
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import attrs
 
-from pithstore import records, versions
+from pithstore import manifests, records, versions
 from pithstore.builders.comparison import BuilderComparison
 from pithstore.builders.pair_tally import PairTally, Sample, SectionTally
 from pithstore.builders.pointer_counts import Place, PointerTally, places
@@ -33,12 +33,10 @@ from pithstore.digest import DIGEST_BYTES
 from pithstore.engine import Engine, Item, View
 from pithstore.errors import Damaged, NotFound, UsageError
 from pithstore.horizon import OPEN, Horizon
-from pithstore.keys import MANIFESTS, VERSIONS
 from pithstore.model import Version
 from pithstore.pointer import read_pointer, write_pointer
 from pithstore.profile import PITH, Profile
 from pithstore.references import Ref
-from pithstore.seal import unseal
 from pithstore.selectors import ByNumber
 from pithstore.survey import source_names
 
@@ -193,9 +191,11 @@ class _Alone:
 def _add(view: View, tally: PairTally[_Pair], pairs: Sequence[_Pair]) -> None:
     """Give the tally the manifests of these pairs; Damaged names the version whose manifest is not sound."""
     try:
-        before = _manifests(view, [pair[3] for pair in pairs])
-        after = _manifests(view, [pair[4] for pair in pairs])
-        for pair, old, new in zip(pairs, before, after, strict=True):
+        wanted = [version for pair in pairs for version in ((pair[1], pair[3]), (pair[2], pair[4]))]
+        recipes = manifests.payloads_many(view, wanted)
+        for pair, old, new in zip(pairs, recipes[::2], recipes[1::2], strict=True):
+            if old is None or new is None:
+                raise Damaged("a manifest is not sound")
             tally.add(pair[3], pair, old, new)
     except Damaged:
         for pair in pairs:
@@ -203,19 +203,10 @@ def _add(view: View, tally: PairTally[_Pair], pairs: Sequence[_Pair]) -> None:
         raise
 
 
-def _manifests(view: View, snapshots: Sequence[bytes]) -> list[bytes]:
-    values = view.get_many(MANIFESTS, snapshots)
-    return [unseal(MANIFESTS, key, value or b"") for key, value in zip(snapshots, values, strict=True)]
-
-
 def _versions(view: View, pair: _Pair) -> tuple[Version, Version]:
     """The two versions of a pair."""
     (source,) = source_names(view, [pair[0]])
-    keys = pair[1:3]
-    before, after = (
-        versions.read_version(source, (key, value or b""))
-        for key, value in zip(keys, view.get_many(VERSIONS, keys), strict=True)
-    )
+    before, after = versions.need_many(view, [(source, int.from_bytes(key[-4:], "big")) for key in pair[1:3]])
     return before, after
 
 

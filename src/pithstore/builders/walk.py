@@ -10,15 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from pithstore import versions
 from pithstore.codec import Reader, write_bytes
 from pithstore.digest import DIGEST_BYTES
 from pithstore.engine import Engine, Item
 from pithstore.errors import Damaged
 from pithstore.horizon import Horizon
-from pithstore.keys import VERSIONS
-from pithstore.seal import unseal
-from pithstore.survey import index_pages, source_names, version_items
+from pithstore.survey import index_pages, source_names, version_items, versions_of
 from pithstore.times import to_microseconds
 
 _RECORDED = DIGEST_BYTES + 8
@@ -47,11 +44,10 @@ def _payloads(
     engine: Engine, source: bytes, items: Sequence[Item], holds: Callable[[bytes], bool] | None
 ) -> list[Item]:
     try:
-        found = [(key, unseal(VERSIONS, key, value)) for key, value in version_items(items)]
+        found = list(version_items(items))
     except Damaged:
         (named,) = engine.view(partial(source_names, keys=[source]))
-        for item in version_items(items):
-            versions.read_version(named, item)  # raises the same, and says of which version
+        list(versions_of(named, items))  # raises the same, and says of which version
         raise
     return found if holds is None else [item for item in found if holds(item[1])]
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "declared": "Show what became of the digests that sections declare.",
     "reproduce": "Run a builder again and compare what it makes.",
     "verify": "Read everything again and compare it with its hashes.",
+    "compact": "Write the store anew, densely.",
     "check": "Validate records without storing them.",
     "export": "Write a store out, as an archive or as tables.",
     "hash": "Print canonical hashes of JSON texts.",

@@ -64,7 +64,9 @@ def command(
             store, observed_at, Listener(say_refused, say, advance), again=again, stop=on_error == "stop"
         )
         _put(work, paths)
+        loose = store.loose_bytes() if work.summary.versions else 0
     _print_summary(work.summary)
+    _say_loose(loose)
     return _exit_code(work)
 
 
@@ -76,7 +78,10 @@ def _restore(archive: str, *others: object) -> int:
         raise UsageError("--from-archive restores an archive as it is; leave out other files, times and --again")
     with progress_bar("restore", 2 * _bytes([archive])) as advance:
         summary = restore_archive(options.store_path(), ArchiveFile(archive, advance), say)
+    with options.open_store() as store:
+        loose = store.loose_bytes() if summary.versions else 0
     _print_summary(summary)
+    _say_loose(loose)
     return EXIT_DONE
 
 
@@ -146,6 +151,11 @@ def _print_summary(summary: PutSummary) -> None:
         f"{records}: {versions}, {summary.unchanged:,} unchanged, {summary.refused:,} refused; "
         f"{summary.new_sections:,} of {summary.sections:,} sections were new"
     )
+
+
+def _say_loose(loose: int) -> None:
+    if loose:
+        say(f"{loose / 1e6:,.0f} MB of the store are as they were put; 'pithstore compact' writes them densely")
 
 
 def _count(number: int, noun: str) -> str:

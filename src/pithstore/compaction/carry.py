@@ -78,7 +78,7 @@ def _carry_blobs(view: View, successor: Update, manifests: Sequence[Item], write
     bodies = blobs.read_many(view, [place for _, place in loose])
     arriving = [Blob(digest, body, place.home) for (digest, place), body in zip(loose, bodies, strict=True)]
     if arriving:
-        blobs.write_many(successor, _tail_end(successor, writer), arriving)
+        blobs.write_many(successor, _tail_end(successor, writer), arriving, None)
 
 
 def _digests(item: Item) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import zstandard
 
@@ -21,8 +21,8 @@ _LONGEST_KEY = b"\xff" * 8
 
 def train(view: View) -> bytes:
     """A dictionary for what lies in the tail; b"" where that is too little for one to pay."""
-    tails = list(_tails(view))
-    values = sum(count for _, count in tails)
+    tails = _tails(view)
+    values = sum(map(len, tails.values()))
     size = min(_LARGEST, values * STREAM_BYTES // _SHARE)
     if size < _LEAST:
         return b""
@@ -34,24 +34,32 @@ def train(view: View) -> bytes:
 
 def tail_values(view: View) -> int:
     """How many values the tails have."""
-    return sum(count for _, count in _tails(view))
+    return sum(map(len, _tails(view).values()))
 
 
-def _tails(view: View) -> list[tuple[int, int]]:
-    """Each writer that has written, the last one first, and how many values its tail has."""
-    found: list[tuple[int, int]] = []
+def _tails(view: View) -> dict[int, range]:
+    """Each writer whose tail has values, the last one first, and their sequence numbers.
+
+    They need not begin at 0: a writer that stays open while the store is compacted goes on where it was.
+    """
+    found: dict[int, range] = {}
     after = _LONGEST_KEY
     while last := view.scan(TAIL, after=after, limit=1, reverse=True):
-        writer, sequence = int.from_bytes(last[0][0][:4], "big"), int.from_bytes(last[0][0][4:], "big")
-        found.append((writer, sequence + 1))
-        after = tail_key(writer, 0)
+        key = last[0][0]
+        first = view.scan(TAIL, prefix=key[:4], limit=1)[0][0]
+        found[int.from_bytes(key[:4], "big")] = range(_sequence(first), _sequence(key) + 1)
+        after = first
     return found
 
 
-def _pieces(view: View, tails: Sequence[tuple[int, int]], values: int) -> list[bytes | bytearray | memoryview]:
+def _sequence(key: bytes) -> int:
+    return int.from_bytes(key[4:], "big")
+
+
+def _pieces(view: View, tails: Mapping[int, range], values: int) -> list[bytes | bytearray | memoryview]:
     """Pieces from all over the tails, at most so many, none twice."""
     step = max(1, values // _PIECES)
-    numbered = ((writer, sequence) for writer, count in tails for sequence in range(count))
+    numbered = ((writer, sequence) for writer, sequences in tails.items() for sequence in sequences)
     chosen = [tail_key(*value) for i, value in enumerate(numbered) if i % step == 0]
     found = zip(chosen, view.get_many(TAIL, chosen), strict=True)
     width = STREAM_BYTES // _PIECE_BYTES

@@ -8,7 +8,7 @@ from functools import partial
 
 import attrs
 
-from pithstore import records, sources
+from pithstore import blobs, records, sources
 from pithstore.compaction.sources import Dense, Kept, Parcel, dense
 from pithstore.compaction.state import State, write_state
 from pithstore.digest import Digest
@@ -120,9 +120,16 @@ def _compress(packer: Packer, frame: bytes | _Packed) -> bytes:
 
 def _bodies(view: View, parcels: Iterable[Parcel]) -> dict[Digest, bytes]:
     """The bodies that the frames of these parcels hold, but for those that have been read already."""
-    wanted = {digest for parcel in parcels for digest in parcel.plan.here if digest not in parcel.bodies}
-    digests = sorted(wanted)
-    return dict(zip(digests, records.read_bodies(view, digests), strict=True))
+    places = {
+        digest: parcel.places.get(digest)
+        for parcel in parcels
+        for digest in parcel.plan.here
+        if digest not in parcel.bodies
+    }
+    bodies = dict(zip(places, blobs.read_many(view, list(places.values())), strict=True))
+    packed = [digest for digest, place in places.items() if place is None]
+    bodies.update(zip(packed, records.read_bodies(view, packed), strict=True))
+    return bodies
 
 
 def _frame(parcel: Parcel, bodies: Mapping[Digest, bytes]) -> bytes:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import attrs
 
 from pithstore import blobs, manifests
-from pithstore.codec import LineHead
+from pithstore.codec import LineHead, Place
 from pithstore.digest import Digest
 from pithstore.engine import Item, View
 from pithstore.errors import Damaged
-from pithstore.keys import LINE, OUTCOMES, RUN, STANDING, VERSION, VERSIONS, source_mark, split_key
+from pithstore.keys import LINE, OUTCOMES, RUN, STANDING, VERSION, VERSIONS, source_mark
 from pithstore.model import Manifest, Source, Version
 from pithstore.packs.frames import read_frame, read_packed
 from pithstore.packs.packing import FRAME_BYTES, RUN_VERSIONS, Plan, plan
@@ -36,7 +36,7 @@ class Kept:
 class Parcel:
     """Versions of one source that become one run: all that it needs but the bodies of its sections.
 
-    `bodies` are those that have been read already.
+    `bodies` are those that have been read already, `places` says where others lie in the tail.
     """
 
     source: Source
@@ -45,6 +45,7 @@ class Parcel:
     plan: Plan
     heads: Mapping[str, LineHead]
     bodies: Mapping[Digest, bytes]
+    places: Mapping[Digest, Place]
 
 
 @attrs.frozen
@@ -73,25 +74,22 @@ class _Loose:
 def dense(view: View, page: Sequence[Entries]) -> Iterator[Dense]:
     """What each source of a page of the index becomes; Damaged names what cannot be read."""
     names = source_names(view, [key for key, _ in page])
-    loose = [_loose(view, source, items) for source, (_, items) in zip(names, page, strict=True)]
+    loose = [_loose(view, source, len(key), items) for source, (key, items) in zip(names, page, strict=True)]
     recipes_of = _manifests(view, [row.version for each in loose for row in each.rows[len(each.opened) :]])
     digests = {section.digest for manifest in recipes_of.values() for section in manifest.sections}
     ordered = sorted(digests)
-    marks = {
-        digest: place.home
-        for digest, place in zip(ordered, blobs.locate_many(view, ordered), strict=True)
-        if place is not None
-    }
+    located = zip(ordered, blobs.locate_many(view, ordered), strict=True)
+    places = {digest: place for digest, place in located if place is not None}
     for each, (key, items) in zip(loose, page, strict=True):
-        standing = [item for item in items if split_key(item[0])[1] == STANDING]
-        runs: list[Kept | Parcel] = [*each.kept, *_parcels(each, recipes_of, marks)]
+        standing = [item for item in items if item[0].endswith(STANDING) and len(item[0]) == len(key) + 1]
+        runs: list[Kept | Parcel] = [*each.kept, *_parcels(each, recipes_of, places)]
         yield Dense(key, each.source, standing, runs)
 
 
-def _loose(view: View, source: Source, items: Sequence[Item]) -> _Loose:
+def _loose(view: View, source: Source, source_bytes: int, items: Sequence[Item]) -> _Loose:
     by_kind: dict[bytes, list[Item]] = {}
     for item in items:
-        by_kind.setdefault(split_key(item[0])[1], []).append(item)
+        by_kind.setdefault(item[0][source_bytes : source_bytes + 1], []).append(item)
     found = _Loose(source, [], [], {}, [], {}, set())
     versions = [read_version(source, item) for item in by_kind.get(VERSION, ())]
     _take_runs(view, found, by_kind.get(RUN, []), open_last=bool(versions))
@@ -142,13 +140,14 @@ def _manifests(view: View, versions: Sequence[Version]) -> dict[Digest, Manifest
 
 
 def _parcels(
-    each: _Loose, recipes_of: Mapping[Digest, Manifest], marks: Mapping[Digest, bytes]
+    each: _Loose, recipes_of: Mapping[Digest, Manifest], places: Mapping[Digest, Place]
 ) -> Iterator[Parcel]:
     loose = [recipes_of[row.version.snapshot] for row in each.rows[len(each.opened) :]]
     wanted = [*each.opened, *loose]
     mine = source_mark(each.source)
+    brought = {section.digest for manifest in loose for section in manifest.sections}
     homes = each.homes | {
-        section.digest for manifest in loose for section in manifest.sections if marks.get(section.digest) == mine
+        digest for digest in brought if (place := places.get(digest)) is not None and place.home == mine
     }
     newest = {row.version.builder_version: row.version.number for row in each.rows}
     start = 0
@@ -160,5 +159,5 @@ def _parcels(
             for name, head in each.heads.items()
             if head.number in numbers and newest.get(name) == head.number
         }
-        yield Parcel(each.source, rows, wanted[start : start + one.versions], one, heads, each.bodies)
+        yield Parcel(each.source, rows, wanted[start : start + one.versions], one, heads, each.bodies, places)
         start += one.versions

@@ -37,6 +37,7 @@ from pithstore.keys import (
     standing_key,
 )
 from pithstore.model import Manifest, Source, Version
+from pithstore.packs import runs
 from pithstore.seal import seal_many, unseal
 
 Declarations = tuple[Declaration, ...]
@@ -98,26 +99,36 @@ def _write_standing(update: Update, standing: Mapping[Source, Declarations]) -> 
     update.put_many(VERSIONS, seal_many(VERSIONS, entries))
 
 
-def read_outcomes(version: Version, names: Iterable[str], item: Item) -> tuple[Outcome, ...]:
-    """The outcomes that an item of the index holds; Damaged names the version."""
+def unseal_outcomes(source: Source, item: Item) -> bytes:
+    """The outcomes in an entry, encoded; Damaged names the version."""
     key, value = item
     try:
-        return decode_outcomes(unseal(VERSIONS, key, value), names)
+        return unseal(VERSIONS, key, value)
     except Damaged as error:
-        what = f"{version.source} version {version.number}: its entry in the ledger of declared digests"
-        raise Damaged(f"{what} is damaged ({error}); {_MEND}") from None
+        raise _damaged(source, int.from_bytes(key[-4:], "big"), error) from None
+
+
+def read_outcomes(version: Version, names: Iterable[str], payload: bytes) -> tuple[Outcome, ...]:
+    """The outcomes of a version that are encoded so; Damaged names the version."""
+    try:
+        return decode_outcomes(payload, names)
+    except Damaged as error:
+        raise _damaged(version.source, version.number, error) from None
+
+
+def _damaged(source: Source, number: int, error: Damaged) -> Damaged:
+    what = f"{source} version {number}: its entry in the ledger of declared digests"
+    return Damaged(f"{what} is damaged ({error}); {_MEND}")
 
 
 def write_outcomes(
     update: Update, source: Source, old: Iterable[bytes], found: Sequence[tuple[Declaring, tuple[Outcome, ...]]]
 ) -> None:
     """Write the outcomes of all versions of a source in place of these keys, and what the last one declares."""
+    encoded = {each.version.number: encode_outcomes(told, each.manifest) for each, told in found if told}
+    packed = runs.write_outcomes(update, source, encoded)
     update.delete_many(VERSIONS, old)
-    entries = [
-        (outcomes_key(source, each.version.number), encode_outcomes(told, each.manifest))
-        for each, told in found
-        if told
-    ]
+    entries = [(outcomes_key(source, number), told) for number, told in encoded.items() if number > packed]
     update.put_many(VERSIONS, seal_many(VERSIONS, entries))
     _write_standing(update, {source: found[-1][0].declarations if found else ()})
 

@@ -14,6 +14,7 @@ from pithstore.profile import Verdict
 
 _MARK_BYTES = 16
 _VERDICT = {verdict: place for place, verdict in enumerate(VERDICTS)}
+_VERDICT_BYTE = {verdict: bytes((place,)) for verdict, place in _VERDICT.items()}
 _DRIFT = {drift: place for place, drift in enumerate(DRIFTS)}
 _CODE: dict[tuple[Verdict, Drift | None], int] = {
     (verdict, drift): (0 if drift is None else 1 + DRIFTS.index(drift)) << 4 | 1 + VERDICTS.index(verdict)
@@ -114,7 +115,7 @@ def encode_declarations(declared: Iterable[Declaration]) -> bytes:
     """Name, verdict and marks of each."""
     parts: list[bytes] = []
     for each in declared:
-        parts += (write_name(each.section), write_number(_VERDICT[each.verdict]), each.declared, each.content)
+        parts += (write_name(each.section), _VERDICT_BYTE[each.verdict], each.declared, each.content)
     return b"".join(parts)
 
 

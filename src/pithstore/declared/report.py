@@ -13,19 +13,21 @@ from pithstore.declared.declarations import Declaration, Drift, Outcome, declara
 from pithstore.declared.entries import Declaring
 from pithstore.declared.ledger import Tally, add, tally
 from pithstore.engine import Engine, Item, Update, View
+from pithstore.errors import Damaged
 from pithstore.horizon import OPEN, Horizon
-from pithstore.keys import OUTCOMES, source_slot
+from pithstore.keys import OUTCOMES, RUN, source_slot
 from pithstore.model import SectionEntry, Source, Version
+from pithstore.packs.runs import read_run
 from pithstore.profile import PITH, Profile, Verdict
 from pithstore.survey import (
     Entries,
     index_pages,
     items_of_kind,
+    outcome_items,
     page_behind,
     source_names,
-    version_items,
+    versions_of,
 )
-from pithstore.versions import read_version
 
 
 @attrs.frozen
@@ -82,29 +84,43 @@ def findings(engine: Engine, wanted: Wanted, horizon: Horizon = OPEN) -> Iterato
 
 
 def _findings(view: View, page: Sequence[Entries], horizon: Horizon, profile: Profile) -> list[Finding]:
-    told = [(key, items) for key, items in page if next(items_of_kind(items, OUTCOMES), None)]
+    told = [(key, items) for key, items in page if _tells(items)]
     sources = source_names(view, [key for key, _ in told])
     found: list[Finding] = []
     for source, (_, items) in zip(sources, told, strict=True):
-        numbered = [read_version(source, item) for item in version_items(items)]
+        numbered = list(versions_of(source, items))
         held = [version for version in numbered if horizon.holds(version)]
         if held == numbered[: len(held)]:
-            found += _noted(view, held, items)
+            found += _noted(view, held, _outcomes(source, items))
         else:
             found += _counted(view, held, profile)
     return found
 
 
-def _noted(view: View, held: Sequence[Version], items: Sequence[Item]) -> Iterator[Finding]:
-    """What the ledger says of these versions of a source that has these entries."""
-    entries = {item[0][-4:]: item for item in items_of_kind(items, OUTCOMES)}
-    told = [(version, entries.get(version.number.to_bytes(4, "big"))) for version in held]
-    noted = [(version, item) for version, item in told if item is not None]
-    recipes = manifests.digests_many(view, [version.snapshot for version, _ in noted])
-    for (version, item), recipe in zip(noted, recipes, strict=True):
+def _tells(items: Sequence[Item]) -> bool:
+    """Whether the ledger may say anything of the source that has these entries."""
+    try:
+        return next(outcome_items(items), None) is not None
+    except Damaged:  # to be named by whoever reads it
+        return True
+
+
+def _outcomes(source: Source, items: Sequence[Item]) -> dict[int, bytes]:
+    """What the ledger says of the versions of a source, by number."""
+    packed = [read_run(source, item) for item in items_of_kind(items, RUN)]
+    told = {run.number(row): run.outcomes(row) for run in packed for row in range(run.count)}
+    for item in items_of_kind(items, OUTCOMES):
+        told[int.from_bytes(item[0][-4:], "big")] = declared.unseal_outcomes(source, item)
+    return told
+
+
+def _noted(view: View, held: Sequence[Version], told: Mapping[int, bytes]) -> Iterator[Finding]:
+    """The findings of these versions of a source, of which the ledger says this."""
+    noted = [version for version in held if told.get(version.number)]
+    for version, recipe in zip(noted, manifests.digests_of(view, noted), strict=True):
         if recipe is None:
             records.read_manifest(view, version)  # says what is damaged
-        for outcome in declared.read_outcomes(version, recipe or {}, item):
+        for outcome in declared.read_outcomes(version, recipe or {}, told[version.number]):
             yield Finding(version, outcome)
 
 
@@ -159,8 +175,7 @@ def _count_source(
     update: Update, source: Source, items: Sequence[Item], profile: Profile
 ) -> list[tuple[Declaring, tuple[Outcome, ...]]]:
     """What became of the declarations of all versions of a source, written in place of what was said of them."""
-    numbered = [read_version(source, item) for item in version_items(items)]
-    found = list(_declared_by(update, numbered, profile))
+    found = list(_declared_by(update, versions_of(source, items), profile))
     declared.write_outcomes(update, source, [key for key, _ in items_of_kind(items, OUTCOMES)], found)
     return found
 

@@ -65,14 +65,18 @@ def restore(engine: Engine, archive: ArchiveFile, contents: Contents, said: Said
     summary = PutSummary()
     end: TailEnd | None = None
     compared = Compared()
-    for batch in batches(archive.arrivals(contents, done.records)):
+    for batch in batches(archive.arrivals(contents, done.records), _size):
         stored = engine.update(
-            partial(_write, file=file, done=done, batch=batch.arrivals, end=end, compared=compared)
+            partial(_write, file=file, done=done, batch=batch, end=end, compared=compared)
         )
-        done, end = attrs.evolve(done, records=done.records + len(batch.arrivals)), stored.end
+        done, end = attrs.evolve(done, records=done.records + len(batch)), stored.end
         summary = summary.plus(*stored.outcomes)
     engine.update(partial(_finish, file=file, done=done, contents=contents))
     return summary
+
+
+def _size(arrival: Arrival) -> int:
+    return arrival.prepared.size
 
 
 def _begin(update: Update, file: FileId, contents: Contents) -> FileProgress:

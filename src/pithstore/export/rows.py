@@ -10,7 +10,6 @@ from typing import TypeAlias, TypeVar
 import attrs
 
 from pithstore import records, versions
-from pithstore.canonical import join
 from pithstore.digest import Digest
 from pithstore.engine import Engine, View
 from pithstore.export.archive import ArchivedVersion
@@ -32,9 +31,11 @@ Walked = Callable[[int], None]
 
 def archived_versions(engine: Engine, only: ExportFilter, walked: Walked) -> Iterator[ArchivedVersion]:
     """The versions with their records, verified, in the order of an archive; Damaged where one is not sound."""
-    wanted = (step.version for step in _steps(engine, only, walked))
-    for group in _groups(engine, wanted, attrs.evolve(only, sections=())):
-        yield from engine.view(partial(_read_records, group=group))
+    for page in _pages(step.version for step in _steps(engine, only, walked)):
+        while page:
+            found = engine.view(partial(records.read_many, wanted=page))
+            yield from map(ArchivedVersion, page, found)
+            page = page[len(found) :]
 
 
 def table_rows(engine: Engine, table: TableName, only: ExportFilter, walked: Walked) -> Iterator[Row]:
@@ -128,30 +129,13 @@ def _groups(engine: Engine, wanted: Iterable[Version], only: ExportFilter) -> It
         yield group
 
 
-def _read_records(view: View, group: Sequence[_Wanted]) -> list[ArchivedVersion]:
-    distinct = list(dict.fromkeys(section.digest for _, sections in group for section in sections))
-    bodies = dict(zip(distinct, records.read_bodies(view, distinct), strict=True))
-    return [
-        ArchivedVersion(
-            version, _record(view, version, [(section.name, bodies[section.digest]) for section in sections])
-        )
-        for version, sections in group
-    ]
-
-
-def _record(view: View, version: Version, sections: Sequence[tuple[str, bytes]]) -> bytes:
-    record = b"".join(join(sections))
-    if Digest.of(record) != version.snapshot:
-        return records.read_record(view, version)  # which says what of it is damaged
-    return record
-
-
 def _read_sections(view: View, group: Sequence[_Wanted]) -> dict[Digest, bytes]:
-    bodies: dict[Digest, bytes] = {}
-    for version, sections in group:
-        unread = [section for section in sections if section.digest not in bodies]
-        found = records.read_sections(view, version, unread)
-        bodies |= {section.digest: body for section, body in zip(unread, found, strict=True)}
+    """The bodies of the sections, hashed; Damaged names the first that is not as it was."""
+    digests = list(dict.fromkeys(section.digest for _, sections in group for section in sections))
+    bodies = dict(zip(digests, records.read_bodies(view, digests), strict=True))
+    damaged = {digest for digest, body in bodies.items() if Digest.of(body) != digest}
+    for version, sections in group if damaged else ():
+        records.read_sections(view, version, [section for section in sections if section.digest in damaged])
     return bodies
 
 

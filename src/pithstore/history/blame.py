@@ -72,7 +72,7 @@ def _older(engine: Engine, version: Version, horizon: Horizon) -> Iterator[tuple
 
 def _page(view: View, source: Source, after: int) -> list[tuple[Version, dict[str, bytes] | None]]:
     page = versions.page(view, source, after=after, limit=_PAGE, reverse=True)
-    return list(zip(page, manifests.digests_many(view, [older.snapshot for older in page]), strict=True))
+    return list(zip(page, manifests.digests_of(view, page), strict=True))
 
 
 class _Section:

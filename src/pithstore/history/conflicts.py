@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import TypeAlias
 
 import attrs
 
 from pithstore import manifests, records
+from pithstore.digest import Digest
 from pithstore.engine import Engine, View
 from pithstore.horizon import Horizon
 from pithstore.model import Scalar, Source, Version
 from pithstore.survey import histories
+
+_PAGE = 256  # versions
+
+_Group: TypeAlias = tuple[Version, ...]
+"""The versions that one builder made of one version of a source."""
 
 
 @attrs.frozen
@@ -33,25 +40,44 @@ class Conflict:
 def conflicts(engine: Engine, horizon: Horizon, only: Source | None = None) -> Iterator[Conflict]:
     """Every conflict within the horizon, by source, or those of one source; told from digests alone."""
     for history in histories(engine, horizon, only):
-        for group in _groups(history.versions):
-            if len({version.snapshot for version in group}) > 1:
-                yield engine.view(partial(_conflict, versions=group))
+        for page in _pages(_groups(history.versions)):
+            yield from engine.view(partial(_conflicts, groups=page))
 
 
-def _groups(all_versions: Sequence[Version]) -> list[tuple[Version, ...]]:
+def _groups(all_versions: Sequence[Version]) -> list[_Group]:
     groups: dict[tuple[str, str], list[Version]] = {}
     for version in all_versions:  # repr tells 1 from 1.0 and True
         groups.setdefault((version.builder_version, repr(version.source_version)), []).append(version)
     return [tuple(group) for group in groups.values()]
 
 
-def _conflict(view: View, versions: tuple[Version, ...]) -> Conflict:
+def _pages(groups: Iterable[_Group]) -> Iterator[list[_Group]]:
+    """Those whose contents differ, together so many that what lies side by side in the store is read once."""
+    page: list[_Group] = []
+    for group in groups:
+        if len({version.snapshot for version in group}) > 1:
+            page.append(group)
+            if sum(map(len, page)) >= _PAGE:
+                yield page
+                page = []
+    if page:
+        yield page
+
+
+def _conflicts(view: View, groups: Sequence[_Group]) -> list[Conflict]:
+    distinct = {version.snapshot: version for group in groups for version in reversed(group)}
+    found = manifests.digests_of(view, list(distinct.values()))
+    recipes = {snapshot: recipe for snapshot, recipe in zip(distinct, found, strict=True) if recipe is not None}
+    return [_conflict(view, group, recipes) for group in groups]
+
+
+def _conflict(view: View, versions: _Group, recipes: Mapping[Digest, dict[str, bytes]]) -> Conflict:
     first = versions[0]
     distinct = dict.fromkeys(version.snapshot for version in versions)
-    recipes = [recipe or {} for recipe in manifests.digests_many(view, list(distinct))]
-    if not all(recipes):
+    if not distinct.keys() <= recipes.keys():
         records.read_manifests(view, versions)  # says what is damaged
-    differing = {member for recipe in recipes[1:] for member in recipe.items() ^ recipes[0].items()}
+    told = [recipes[snapshot] for snapshot in distinct]
+    differing = {member for recipe in told[1:] for member in recipe.items() ^ told[0].items()}
     return Conflict(
         source=first.source,
         source_version=first.source_version,

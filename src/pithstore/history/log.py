@@ -61,7 +61,7 @@ def log(engine: Engine, source: Source, horizon: Horizon, only: LogFilter | None
 
 def _entries(view: View, before: Version | None, seen: list[Version], only: LogFilter) -> list[LogEntry]:
     first = [] if before is None else [before]
-    recipes = manifests.digests_many(view, [version.snapshot for version in (*first, *seen)])
+    recipes = manifests.digests_of(view, [*first, *seen])
     digests = [recipe or {} for recipe in recipes]
     entries: list[LogEntry] = []
     for old, version, (was, now) in zip(

@@ -14,6 +14,7 @@ from pithstore.digest import Digest
 from pithstore.engine import Engine, View
 from pithstore.horizon import Horizon
 from pithstore.model import Source, Version
+from pithstore.packs import homes
 from pithstore.rendering.markup import html_table
 
 Mark: TypeAlias = Literal["+", "~", ".", "<", "-", " ", "!"]
@@ -49,13 +50,9 @@ def matrix(engine: Engine, source: Source, horizon: Horizon) -> Matrix:
     while page := engine.view(partial(versions.page, source=source, after=after, limit=_PAGE)):
         after = page[-1].number
         seen = [version for version in page if horizon.holds(version)]
-        for version, recipe in zip(seen, engine.view(partial(_recipes, versions=seen)), strict=True):
+        for version, recipe in zip(seen, engine.view(partial(manifests.digests_of, wanted=seen)), strict=True):
             marks.add(version, recipe)
     return marks.matrix(source, frozenset(_damaged(engine, marks.states)))
-
-
-def _recipes(view: View, versions: Sequence[Version]) -> list[dict[str, bytes] | None]:
-    return manifests.digests_many(view, [version.snapshot for version in versions])
 
 
 def _damaged(engine: Engine, states: Sequence[bytes]) -> Iterator[bytes]:
@@ -66,20 +63,23 @@ def _damaged(engine: Engine, states: Sequence[bytes]) -> Iterator[bytes]:
 
 
 def _damaged_of(view: View, digests: Sequence[Digest]) -> list[Digest]:
-    damaged: list[Digest] = []
-    for group in _groups(zip(digests, blobs.locate_many(view, digests), strict=True)):
+    located = list(zip(digests, blobs.locate_many(view, digests), strict=True))
+    packed = [digest for digest, place in located if place is None]
+    sound = {digest for digest, _ in homes.find(view, packed)}
+    damaged = [digest for digest in packed if digest not in sound]
+    for group in _groups((digest, place) for digest, place in located if place is not None):
         bodies = blobs.read_many(view, [place for _, place in group])
         damaged += [digest for (digest, _), body in zip(group, bodies, strict=True) if Digest.of(body) != digest]
     return damaged
 
 
-def _groups(located: Iterable[tuple[Digest, Place | None]]) -> Iterator[list[tuple[Digest, Place | None]]]:
+def _groups(located: Iterable[tuple[Digest, Place]]) -> Iterator[list[tuple[Digest, Place]]]:
     """The blobs in groups whose bytes fit in memory together."""
-    group: list[tuple[Digest, Place | None]] = []
+    group: list[tuple[Digest, Place]] = []
     size = 0
     for digest, place in located:
         group.append((digest, place))
-        size += 0 if place is None else place.length
+        size += place.length
         if size >= _BYTES_AT_ONCE:
             yield group
             group, size = [], 0
@@ -94,12 +94,13 @@ class _Marks:
         self._before: list[tuple[Mark, bytes]] = []  # the row of a section that has not been there yet
         self._rows: dict[str, list[tuple[Mark, bytes]]] = {}
         self._past: dict[str, set[bytes]] = {}
+        self._states: dict[bytes, None] = {}
         self._now: dict[str, bytes] = {}
 
     @property
     def states(self) -> list[bytes]:
-        """Every digest that any section had."""
-        return sorted(set().union(*self._past.values()))
+        """Every digest that any section had, in the order in which they came up: so do they lie in the store."""
+        return list(self._states)
 
     def add(self, version: Version, recipe: dict[str, bytes] | None) -> None:
         """Mark one more version; None for a damaged manifest: no section of it is known."""
@@ -110,6 +111,7 @@ class _Marks:
         self._before.append(("!" if recipe is None else " ", b""))
         self._versions.append(version)
         if recipe is not None:
+            self._states.update(dict.fromkeys(recipe.values()))
             for name, digest in recipe.items() - self._now.items():
                 self._past.setdefault(name, set()).add(digest)
             self._now = recipe

@@ -8,16 +8,14 @@ from typing import TypeAlias
 
 import attrs
 
-from pithstore import records, versions
+from pithstore import manifests, records, versions
 from pithstore.codec import decode_section_digests
 from pithstore.digest import DIGEST_BYTES, Digest
 from pithstore.engine import Engine, Item, View
 from pithstore.errors import Damaged
 from pithstore.horizon import Horizon
-from pithstore.keys import MANIFESTS, VERSIONS
 from pithstore.model import Version
-from pithstore.seal import unseal
-from pithstore.survey import index_pages, source_names, version_items
+from pithstore.survey import Entries, index_pages, source_names, version_items, versions_of
 
 
 @attrs.frozen
@@ -34,48 +32,48 @@ def who(engine: Engine, digest: Digest, horizon: Horizon) -> Iterator[Holder]:
     The manifest of every version is looked through; no blob is read.
     """
     for page in index_pages(engine):
-        items = [(key, item) for key, entries in page for item in version_items(entries)]
+        items = engine.view(partial(_items, page=page))
         if hits := engine.view(partial(_hits, items=items, digest=digest)):
             holders = engine.view(partial(_holders, hits=hits))
             yield from (holder for holder in holders if horizon.holds(holder.version))
 
 
+_Found: TypeAlias = tuple[bytes, Item]
+"""The key of a source, and key and payload of one of its versions."""
+
 _Hit: TypeAlias = tuple[bytes, Item, tuple[str, ...]]
-"""The key of a source, one of its versions, and the sections that have the digest."""
+"""The same, and the sections that have the digest."""
 
 
-def _hits(view: View, items: Sequence[tuple[bytes, Item]], digest: Digest) -> list[_Hit]:
-    snapshots = [_snapshot(view, key, item) for key, item in items]
-    hits: list[_Hit] = []
-    for (key, item), snapshot, value in zip(items, snapshots, view.get_many(MANIFESTS, snapshots), strict=True):
+def _items(view: View, page: Sequence[Entries]) -> list[_Found]:
+    found: list[_Found] = []
+    for source, items in page:
         try:
-            payload = unseal(MANIFESTS, snapshot, value or b"")
+            found += [(source, item) for item in version_items(items)]
         except Damaged:
-            records.read_manifest(view, _version(view, key, item))  # says what is damaged
+            (named,) = source_names(view, [source])
+            list(versions_of(named, items))  # raises the same, and says of which version
             raise
-        if payload.find(digest) >= 0:
+    return found
+
+
+def _hits(view: View, items: Sequence[_Found], digest: Digest) -> list[_Hit]:
+    wanted = [(key, payload[:DIGEST_BYTES]) for _, (key, payload) in items]
+    hits: list[_Hit] = []
+    for (source, item), payload in zip(items, manifests.payloads_many(view, wanted), strict=True):
+        if payload is None:
+            (named,) = source_names(view, [source])
+            records.read_manifest(view, versions.decode_item(named, item))  # says what is damaged
+        elif payload.find(digest) >= 0:
             held = decode_section_digests(payload)
             if names := tuple(name for name, found in held.items() if found == digest):
-                hits.append((key, item, names))
+                hits.append((source, item, names))
     return hits
 
 
-def _snapshot(view: View, key: bytes, item: Item) -> bytes:
-    try:
-        return unseal(VERSIONS, *item)[:DIGEST_BYTES]
-    except Damaged:
-        _version(view, key, item)  # says what is damaged
-        raise
-
-
-def _version(view: View, key: bytes, item: Item) -> Version:
-    (source,) = source_names(view, [key])
-    return versions.read_version(source, item)
-
-
 def _holders(view: View, hits: Sequence[_Hit]) -> list[Holder]:
-    sources = source_names(view, [key for key, _, _ in hits])
+    sources = source_names(view, [source for source, _, _ in hits])
     return [
-        Holder(versions.read_version(source, item), names)
+        Holder(versions.decode_item(source, item), names)
         for source, (_, item, names) in zip(sources, hits, strict=True)
     ]

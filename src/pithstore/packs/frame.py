@@ -85,6 +85,7 @@ class Frame:
     """
 
     __slots__ = (
+        "_digests",
         "_ends",
         "_foreign_at",
         "_home_at",
@@ -120,8 +121,9 @@ class Frame:
         self._foreign_at = self._home_at + bodies
         self._start = self._foreign_at + _FOREIGN_BYTES * foreign
         self._raw = raw
+        self._digests: dict[int, Digest] = {}
         self.bodies = bodies
-        if max(self._ordinals, default=0) >= bodies + foreign > 0:
+        if max(self._ordinals, default=-1) >= bodies + foreign:
             raise Damaged("a frame names a section that it does not have")
         if len(raw) != self._start + (self._ends[bodies - 1] if bodies else 0):
             raise Damaged("a frame has not the length that it says")
@@ -130,6 +132,13 @@ class Frame:
         """The body with that ordinal."""
         ends = self._ends
         return self._raw[self._start + ends[ordinal - 1] : self._start + ends[ordinal]]
+
+    def digest(self, ordinal: int) -> Digest:
+        """The digest of the body with that ordinal; each is hashed once."""
+        digest = self._digests.get(ordinal)
+        if digest is None:
+            digest = self._digests[ordinal] = Digest.of(self.body(ordinal))
+        return digest
 
     def is_home(self, ordinal: int) -> bool:
         """Whether the body with that ordinal has its home here; else it is a copy."""
@@ -160,7 +169,10 @@ class Frame:
 
 def read_name(name: bytes) -> str:
     """The name of a section whose canonical form that is."""
-    text = decode(name)
+    try:
+        text = decode(name) if name.startswith(b'"') else None
+    except ValueError:  # no JSON
+        text = None
     if not isinstance(text, str):
         raise Damaged("a frame names a section by something that is no text")
     return text

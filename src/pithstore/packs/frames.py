@@ -38,7 +38,7 @@ def read_packed(view: View, position: int) -> tuple[Header, bytes]:
 def _read(view: View, position: int, *, sealed: bool) -> tuple[Header, bytes]:
     sequence, offset = divmod(position, STREAM_BYTES)
     data = _stream(view, sequence, offset, 1, sealed)
-    if len(data) < LONGEST_HEADER:
+    if 0 < len(data) < LONGEST_HEADER:
         data += _stream(view, sequence + 1, 0, 1, sealed)
     header = read_header(data)
     end = header.start + header.packed_bytes
@@ -55,10 +55,11 @@ def _stream(view: View, sequence: int, offset: int, count: int, sealed: bool) ->
     keys = [tail_key(_WRITER, sequence + i) for i in range(count)]
     pieces: list[bytes] = []
     for key, value in zip(keys, view.get_many(PACKS, keys), strict=True):
-        if value is not None:
-            if sealed:
-                unseal(PACKS, key, value)
-            pieces.append(cut(value, 0 if pieces else offset, STREAM_BYTES))
+        if value is None:
+            break
+        if sealed:
+            unseal(PACKS, key, value)
+        pieces.append(cut(value, 0 if pieces else offset, STREAM_BYTES))
     return b"".join(pieces)
 
 

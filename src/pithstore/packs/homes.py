@@ -8,24 +8,24 @@ from pithstore.digest import Digest
 from pithstore.engine import View
 from pithstore.errors import Damaged
 from pithstore.keys import PLACES
-from pithstore.packs.frame import Frame
 from pithstore.packs.frames import read_frame
-from pithstore.packs.places import PREFIX_BYTES, positions, read_block
+from pithstore.packs.places import PREFIX_BYTES, ROW_BYTES, positions, read_block
 
 
 def read_many(view: View, digests: Sequence[Digest]) -> list[bytes | None]:
     """The bytes of each blob, hashed; None where no frame has it, or not as it was."""
-    expanded: dict[int, Frame | None] = {}
-    found: dict[Digest, bytes | None] = {}
+    found = dict(find(view, digests))
+    return [found.get(digest) for digest in digests]
+
+
+def find(view: View, digests: Sequence[Digest]) -> Iterator[tuple[Digest, bytes]]:
+    """Those of the blobs that frames have as they were, hashed, frame by frame; each frame is expanded once."""
+    wanted: dict[int, set[Digest]] = {}
     for digest, candidates in _candidates(view, digests):
-        found[digest] = None
         for position in candidates:
-            if position not in expanded:
-                expanded[position] = _sound_frame(view, position)
-            body = _body(expanded[position], digest)
-            if body is not None:
-                found[digest] = body
-    return [found[digest] for digest in digests]
+            wanted.setdefault(position, set()).add(digest)
+    for position in sorted(wanted):
+        yield from _homed(view, position, wanted[position])
 
 
 def has_many(view: View, digests: Sequence[Digest]) -> list[bool]:
@@ -36,36 +36,33 @@ def has_many(view: View, digests: Sequence[Digest]) -> list[bool]:
 
 def _candidates(view: View, digests: Sequence[Digest]) -> Iterator[tuple[Digest, list[int]]]:
     """Each digest with the positions of the frames that may be its home, in order of the digests."""
-    end: bytes | None = b""
     rows = b""
     for digest in sorted(set(digests)):
-        if end is not None and digest[:PREFIX_BYTES] >= end:
-            rows, end = _block(view, digest)
+        prefix = digest[:PREFIX_BYTES]
+        if rows[-ROW_BYTES:][:PREFIX_BYTES] < prefix:
+            rows = _block(view, prefix)
         yield digest, positions(rows, digest)
 
 
-def _block(view: View, digest: Digest) -> tuple[bytes, bytes | None]:
-    """The rows of the block that would have the digest, and where the next block begins."""
-    prefix = digest[:PREFIX_BYTES]
+def _block(view: View, prefix: bytes) -> bytes:
+    """The rows of the block that has those of the prefix, if there are any."""
     block = view.scan(PLACES, after=prefix + b"\x00", limit=1, reverse=True)
-    following = view.scan(PLACES, after=prefix, limit=1)
-    end = following[0][0] if following else None
     try:
-        return read_block(*block[0]) if block else b"", end
+        return read_block(*block[0]) if block else b""
     except Damaged:
-        return b"", end
+        return b""
 
 
-def _sound_frame(view: View, position: int) -> Frame | None:
+def _homed(view: View, position: int, wanted: set[Digest]) -> Iterator[tuple[Digest, bytes]]:
+    """Those of the blobs whose home is the frame at that position."""
+    left = len(wanted)
     try:
-        return read_frame(view, position)
+        frame = read_frame(view, position)
     except Damaged:
-        return None
-
-
-def _body(frame: Frame | None, digest: Digest) -> bytes | None:
-    for ordinal in range(frame.bodies if frame is not None else 0):
-        body = frame.body(ordinal) if frame is not None else b""
-        if Digest.of(body) == digest:
-            return body
-    return None
+        return
+    for ordinal in range(frame.bodies):
+        if frame.is_home(ordinal) and frame.digest(ordinal) in wanted:
+            yield frame.digest(ordinal), frame.body(ordinal)
+            left -= 1
+        if not left:
+            return

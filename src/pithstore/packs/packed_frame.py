@@ -23,6 +23,8 @@ LONGEST_HEADER = MARK_BYTES + 10
 """A frame has at most 2^32 bytes."""
 _LEVEL = 3
 _LONGEST = 2**32
+_LARGEST_RATIO_BITS = 15
+"""A block of Zstandard has at least 4 bytes and becomes at most 128 KiB."""
 
 
 @attrs.frozen
@@ -77,6 +79,8 @@ def unpack(header: Header, data: bytes, read_dictionary: Callable[[bytes], bytes
     kept.  No more memory is taken than the header says.
     """
     packed = data[header.start : header.start + header.packed_bytes]
+    if header.frame_bytes > len(packed) << _LARGEST_RATIO_BITS:
+        raise Damaged(f"a frame of {len(packed)} bytes says that it becomes {header.frame_bytes}")
     zstd = _unpackers.known.get(header.dictionary)
     if zstd is None:
         zstd = _unpackers.learn(header.dictionary, read_dictionary)

@@ -90,5 +90,4 @@ def recipes(frame: Frame, rows: Iterable[int]) -> list[Manifest]:
 def _entry(frame: Frame, name: bytes, ordinal: int) -> SectionEntry:
     if ordinal >= frame.bodies:
         return SectionEntry(read_name(name), *frame.foreign(ordinal))
-    body = frame.body(ordinal)
-    return SectionEntry(read_name(name), Digest.of(body), len(body))
+    return SectionEntry(read_name(name), frame.digest(ordinal), len(frame.body(ordinal)))

@@ -1,31 +1,42 @@
 """A run: the index entry of versions of one source whose bodies lie in one frame.  Pure.
 
     position of the frame, how many versions    numbers
-    builders                    how many; for each: text; sections and text hash as in the head of its line
+    columns     for each its least value (zigzag, a number) and the width of the rest in bytes (one byte)
+    builders    how many; for each: text; sections and text hash as in the head of its line
     source versions, outcomes   how many are distinct, then each behind its length
-    columns    number − row, builder, source version, outcomes, recorded_at, observed_at − recorded_at
-    snapshots  32 bytes each
+    the rest of each column: for each version what it is more than the least, little-endian
+    snapshots   32 bytes each
 
-A column is its least value (zigzag), the width of the rest in bytes, then for each version what it is more than
-the least, little-endian: of a column that does not change only the first two are kept.  So every row can be read
-alone.
+The columns are: number − row, builder, source version, outcomes, recorded_at, observed_at − recorded_at.  One that
+does not change has no rest.  So every row can be read alone, and where it lies without the tables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import attrs
 
-from pithstore.codec import LineHead, Reader, read_scalar, write_bytes, write_name, write_number, write_scalar
+from pithstore.codec import (
+    LineHead,
+    Reader,
+    read_number,
+    read_scalar,
+    write_bytes,
+    write_name,
+    write_number,
+    write_scalar,
+)
 from pithstore.digest import DIGEST_BYTES, Digest
 from pithstore.errors import Damaged
 from pithstore.model import Source, Version
 from pithstore.times import from_microseconds, to_microseconds
 
 T = TypeVar("T")
+
+_COLUMNS = 6
 
 
 @attrs.frozen
@@ -43,24 +54,28 @@ def encode_run(position: int, rows: Sequence[Row], heads: Mapping[str, LineHead]
     source_versions = [write_scalar(version.source_version) for version in versions]
     outcomes = [row.outcomes for row in rows]
     recorded = [to_microseconds(version.recorded_at) for version in versions]
-    columns = (
-        [version.number - i for i, version in enumerate(versions)],
-        [builders.index(version.builder_version) for version in versions],
-        _ordinals(source_versions),
-        _ordinals(outcomes),
-        recorded,
-        [to_microseconds(version.observed_at) - at for version, at in zip(versions, recorded, strict=True)],
-    )
+    columns = [
+        _Column.of(values)
+        for values in (
+            [version.number - i for i, version in enumerate(versions)],
+            [builders.index(version.builder_version) for version in versions],
+            _ordinals(source_versions),
+            _ordinals(outcomes),
+            recorded,
+            [to_microseconds(version.observed_at) - at for version, at in zip(versions, recorded, strict=True)],
+        )
+    ]
     return b"".join(
         (
             write_number(position),
             write_number(len(rows)),
+            *[column.head for column in columns],
             write_number(len(builders)),
             *(_builder(builder, heads.get(builder)) for builder in builders),
             _table(source_versions),
             _table(outcomes),
-            *map(_column, columns),
-            *(version.snapshot for version in versions),
+            *[column.rest for column in columns],
+            *[version.snapshot for version in versions],
         )
     )
 
@@ -87,11 +102,19 @@ def _table(values: Iterable[bytes]) -> bytes:
     return write_number(len(distinct)) + b"".join(map(write_bytes, distinct))
 
 
-def _column(values: Sequence[int]) -> bytes:
-    least = min(values)
-    width = (max(values) - least).bit_length() + 7 >> 3
-    rest = b"".join((value - least).to_bytes(width, "little") for value in values)
-    return write_number(_zigzag(least)) + bytes((width,)) + rest
+@attrs.frozen
+class _Column:
+    """A column as it is written: its least value and width, and the rest."""
+
+    head: bytes
+    rest: bytes
+
+    @classmethod
+    def of(cls, values: Sequence[int]) -> Self:
+        least = min(values)
+        width = (max(values) - least).bit_length() + 7 >> 3
+        rest = b"".join([(value - least).to_bytes(width, "little") for value in values]) if width else b""
+        return cls(write_number(_zigzag(least)) + bytes((width,)), rest)
 
 
 def _zigzag(number: int) -> int:
@@ -102,52 +125,67 @@ def _unzigzag(number: int) -> int:
     return -((number + 1) >> 1) if number & 1 else number >> 1
 
 
+@attrs.frozen
+class _Tables:
+    """What the columns count into."""
+
+    builders: list[str]
+    heads: list[tuple[int, bytes]]
+    source_versions: list[bytes]
+    outcomes: list[bytes]
+
+
+def _read_tables(data: bytes) -> _Tables:
+    reader = Reader(data)
+    builders: list[str] = []
+    heads: list[tuple[int, bytes]] = []
+    for _ in range(reader.number()):
+        builders.append(reader.text())
+        heads.append((reader.number(), reader.raw(reader.number())))
+    source_versions = [reader.raw(reader.number()) for _ in range(reader.number())]
+    outcomes = [reader.raw(reader.number()) for _ in range(reader.number())]
+    reader.end()
+    return _Tables(builders, heads, source_versions, outcomes)
+
+
 class Run:
     """An encoded run, read row by row; Damaged where the bytes are none."""
 
-    __slots__ = (
-        "_builders",
-        "_columns",
-        "_data",
-        "_heads",
-        "_outcomes",
-        "_snapshots",
-        "_source_versions",
-        "count",
-        "position",
-    )
+    __slots__ = ("_columns", "_data", "_known", "_rest", "_snapshots", "count", "position")
 
     def __init__(self, data: bytes) -> None:
-        reader = Reader(data)
+        try:
+            self.position, at = read_number(data, 0)
+            self.count, at = read_number(data, at)
+            heads: list[tuple[int, int]] = []
+            for _ in range(_COLUMNS):
+                least, at = read_number(data, at)
+                heads.append((_unzigzag(least), data[at]))
+                at += 1
+        except IndexError:
+            raise Damaged("a run is cut short") from None
         self._data = data
-        self.position, self.count = reader.number(), reader.number()
-        self._builders: list[str] = []
-        self._heads: list[tuple[int, bytes]] = []
-        for _ in range(self._within(reader.number())):
-            self._builders.append(reader.text())
-            self._heads.append((reader.number(), reader.raw(reader.number())))
-        self._source_versions = [reader.raw(reader.number()) for _ in range(self._within(reader.number()))]
-        self._outcomes = [reader.raw(reader.number()) for _ in range(self._within(reader.number()))]
-        self._columns = [self._read_column(reader) for _ in range(6)]
-        self._snapshots = reader.at
-        if len(data) != reader.at + DIGEST_BYTES * self.count:
+        self._known: _Tables | None = None
+        self._columns: list[tuple[int, int, int]] = []
+        self._snapshots = start = len(data) - DIGEST_BYTES * self.count
+        for least, width in reversed(heads):
+            start -= width * self.count
+            self._columns.append((least, width, start))
+        self._columns.reverse()
+        self._rest = at, start
+        if start < at or not self.count:
             raise Damaged("a run has not the length that it says")
 
-    def _within(self, count: int) -> int:
-        if count > self.count:
-            raise Damaged("a run names more than it has versions")
-        return count
-
-    def _read_column(self, reader: Reader) -> tuple[int, int, int]:
-        least, width = _unzigzag(reader.number()), reader.number()
-        start = reader.at
-        if width > 9 or start + width * self.count > len(self._data):
-            raise Damaged("a run is cut short")
-        reader.at += width * self.count
-        return least, width, start
+    @property
+    def _tables(self) -> _Tables:
+        if self._known is None:
+            self._known = _read_tables(self._data[slice(*self._rest)])
+        return self._known
 
     def _at(self, column: int, row: int) -> int:
         least, width, start = self._columns[column]
+        if not width:
+            return least
         start += row * width
         return least + int.from_bytes(self._data[start : start + width], "little")
 
@@ -174,15 +212,15 @@ class Run:
     @property
     def builders(self) -> list[str]:
         """The builders that have a version here."""
-        return self._builders
+        return self._tables.builders
 
     def builder_version(self, row: int) -> str:
         """The builder of the version in that row."""
-        return self._item(self._builders, 1, row)
+        return self._item(self._tables.builders, 1, row)
 
     def outcomes(self, row: int) -> bytes:
         """The outcomes of the declared digests of the version in that row."""
-        return self._item(self._outcomes, 3, row)
+        return self._item(self._tables.outcomes, 3, row)
 
     def _item(self, table: Sequence[T], column: int, row: int) -> T:
         try:
@@ -204,7 +242,7 @@ class Run:
             source,
             self.number(row),
             self.builder_version(row),
-            read_scalar(self._item(self._source_versions, 2, row)),
+            read_scalar(self._item(self._tables.source_versions, 2, row)),
             self.snapshot(row),
             self.observed_at(row),
             self.recorded_at(row),
@@ -219,7 +257,7 @@ class Run:
                 (recorded + self._at(5, row)).to_bytes(8, "big", signed=True),
                 recorded.to_bytes(8, "big", signed=True),
                 write_name(self.builder_version(row)),
-                self._item(self._source_versions, 2, row),
+                self._item(self._tables.source_versions, 2, row),
             )
         )
 
@@ -227,9 +265,9 @@ class Run:
         """For each builder the newest version that it has in this run."""
         newest = {self._at(1, row): row for row in range(self.count)}
         for ordinal, row in newest.items():
-            sections, text_hash = self._item(self._heads, 1, row)
+            sections, text_hash = self._item(self._tables.heads, 1, row)
             yield LineHead(
-                builder_version=self._builders[ordinal],
+                builder_version=self._tables.builders[ordinal],
                 number=self.number(row),
                 snapshot=self.snapshot(row),
                 sections=sections,

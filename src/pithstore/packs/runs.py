@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 
 from pithstore.codec import Head, LineHead
-from pithstore.engine import Item, View
+from pithstore.engine import Item, Update, View
 from pithstore.errors import Damaged
 from pithstore.keys import MAX_NUMBER, PACKS, RUN, VERSIONS, run_key, runs_prefix, tail_key
 from pithstore.model import Line, Source, Version
-from pithstore.packs.run import Run
-from pithstore.seal import unseal
+from pithstore.packs.run import Row, Run, encode_run
+from pithstore.seal import seal_many, unseal
 
 _FIRST_PACK = tail_key(0, 0)
 
@@ -27,7 +27,7 @@ def find(view: View, source: Source, number: int) -> tuple[Run, int] | None:
 
 
 def find_many(view: View, version_keys: Iterable[bytes]) -> Iterator[tuple[Run, int] | None]:
-    """The run that has the version that would stand under each key, and its row; None where none that is sound has.
+    """The run with the version that would stand under each key, and its row; None where no sound one has it.
 
     Quicker where versions of one run come one after the other.
     """
@@ -121,7 +121,7 @@ def as_of(view: View, line: Line, moment: datetime, last: int) -> tuple[datetime
 
 
 def at(view: View, line: Line, moment: datetime) -> list[int]:
-    """The numbers of the versions of a line in runs that were observed at exactly that moment, by rising number."""
+    """The numbers of the versions of a line in runs that were observed at exactly that moment, rising."""
     found = (
         (bisect_left(times, (moment, 0)), bisect_right(times, (moment, MAX_NUMBER)), times)
         for times in _times(view, line)
@@ -141,6 +141,22 @@ def _sorted_times(run: Run) -> dict[str, list[tuple[datetime, int]]]:
     for row in range(run.count):
         times[run.builder_version(row)].append((run.observed_at(row), run.number(row)))
     return {builder: sorted(found) for builder, found in times.items()}
+
+
+def write_outcomes(update: Update, source: Source, outcomes: Mapping[int, bytes]) -> int:
+    """Give the versions in runs these outcomes, by number, and those that are not named none; the last number."""
+    entries: list[Item] = []
+    last = 0
+    for run in forwards(update, source):
+        rows = [
+            Row(version, outcomes.get(version.number, b""))
+            for version in (run.version(source, row) for row in range(run.count))
+        ]
+        last = rows[-1].version.number
+        heads = {head.builder_version: head for head in run.line_heads()}
+        entries.append((run_key(source, last), encode_run(run.position, rows, heads)))
+    update.put_many(VERSIONS, seal_many(VERSIONS, entries))
+    return last
 
 
 def page(view: View, source: Source, after: int | None, limit: int, *, reverse: bool) -> list[Version]:

@@ -148,7 +148,8 @@ def _judge(engine: Engine, version: Version, runs: _Runs, rules: Rules) -> Repro
 
 def _stored(view: View, version: Version) -> Side:
     manifest = records.read_manifest(view, version)
-    return Side(manifest, lambda name: decode(records.read_section(view, version, name)))
+    sections = {section.name: section for section in manifest.sections}
+    return Side(manifest, lambda name: decode(records.read_sections(view, version, [sections[name]])[0]))
 
 
 def record_check(engine: Engine, reproduction: Reproduction, checked_at: datetime) -> RecordedCheck:
