@@ -94,6 +94,7 @@ QUICK = {
 
 def ask(action: str, *given: object, stream: list[str] | None = None) -> Row:
     """The answer of a child, with its memory as `ACTION_megabytes`."""
+    print(f"  {action}", file=sys.stderr, flush=True)
     command = [sys.executable, str(HERE / "large_store.py"), action, *map(str, given)]
     if stream is None:
         text, megabytes = run(command)

@@ -205,6 +205,15 @@ def read_scalar(data: bytes) -> Scalar:
     """The source version that `write_scalar` wrote."""
     if not data:
         return None
+    return _read_known_scalar(data) if len(data) <= _SHORT else _read_scalar(data)
+
+
+@lru_cache(maxsize=1024)
+def _read_known_scalar(data: bytes) -> Scalar:
+    return _read_scalar(data)
+
+
+def _read_scalar(data: bytes) -> Scalar:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
@@ -225,7 +234,30 @@ def encode_manifest(manifest: Manifest) -> bytes:
 
 def decode_manifest(data: bytes) -> Manifest:
     """The manifest that `encode_manifest` wrote."""
-    return Manifest(tuple(SectionEntry(name, Digest(raw), size) for name, raw, size in _sections(data)))
+    return Manifest(tuple(map(_section, _section_pieces(data))))
+
+
+def _section_pieces(data: bytes) -> list[bytes]:
+    """The bytes of each section of a manifest."""
+    pieces: list[bytes] = []
+    at, end = 0, len(data)
+    try:
+        while at < end:
+            length, size_at = read_number(data, at)
+            size_at += length + DIGEST_BYTES
+            while data[size_at] >= 0x80:
+                size_at += 1
+            pieces.append(data[at : size_at + 1])
+            at = size_at + 1
+    except IndexError:
+        raise Damaged("an encoded value is cut short") from None
+    return pieces
+
+
+@lru_cache(maxsize=4096)  # most sections are those of the version before
+def _section(piece: bytes) -> SectionEntry:
+    ((name, digest, size),) = _sections(piece)
+    return SectionEntry(name, Digest(digest), size)
 
 
 def decode_section_digests(data: bytes) -> dict[str, bytes]:

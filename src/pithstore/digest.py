@@ -9,6 +9,7 @@ from typing import Self
 from pithstore.errors import UsageError
 
 DIGEST_BYTES = 32
+_new = bytes.__new__
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -29,7 +30,7 @@ class Digest(bytes):
         state = sha256(first)
         for piece in others:
             state.update(piece)
-        return bytes.__new__(cls, state.digest())
+        return _new(cls, state.digest())
 
     @classmethod
     def with_and_without(cls, data: bytes, start: int, end: int) -> tuple[Self, Self]:
@@ -39,7 +40,7 @@ class Digest(bytes):
         rest = whole.copy()
         whole.update(view[start:])
         rest.update(view[end:])
-        return bytes.__new__(cls, whole.digest()), bytes.__new__(cls, rest.digest())
+        return _new(cls, whole.digest()), _new(cls, rest.digest())
 
     @classmethod
     def from_text(cls, text: str) -> Self:

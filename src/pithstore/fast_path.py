@@ -20,28 +20,16 @@ from pithstore.model import Line
 from pithstore.parse import double, overgrown
 from pithstore.pointer import Json
 from pithstore.profile import PITH, Profile, find_line
-from pithstore.reading import Section, read_section
+from pithstore.reading import Reading, Section, of_sections, read_record, read_section
 from pithstore.section_memo import SectionMemo
 
 SMALL = 4096
 """Bytes of a text that is sooner parsed as a whole than split into sections and looked up."""
 
-TINY = 64
-"""Bytes of a section that often comes again in another record: an empty list, a builder, a country."""
-
 _LEAST_MEMBER = len('"":0,')
 """Bytes that a lost member takes away at least."""
 
 _HINT_BYTES = 64 * 1024
-
-
-@attrs.frozen
-class Reading:
-    """A record that was read: its sections by name in order, its canonical form in pieces, the values asked for."""
-
-    sections: list[Section]
-    pieces: list[bytes]
-    values: dict[str, Json]
 
 
 class _Odd(float):
@@ -70,7 +58,7 @@ def read(
         if len(data) > limits.record_bytes:
             return None
         if memo is None or len(data) < SMALL:
-            return _read(data, limits, wanted, memo)
+            return _read(data, limits, wanted)
         return _recall(data, limits, wanted, memo)
     except (ValueError, orjson.JSONEncodeError, RecursionError):  # msgspec.DecodeError is a ValueError
         return None  # not JSON, not UTF-8, a lone surrogate, not finite, an integer over 64 bits, over 254 levels
@@ -107,8 +95,8 @@ class _Spelling:
         return orjson.dumps(value, default=self, option=orjson.OPT_SORT_KEYS)
 
 
-def _read(data: bytes, limits: Limits, wanted: Collection[str], memo: SectionMemo | None) -> Reading:
-    """The text parsed as a whole; of its sections the tiny ones may be in the memo, as they are written."""
+def _read(data: bytes, limits: Limits, wanted: Collection[str]) -> Reading:
+    """The text parsed as a whole."""
     if overgrown(data, limits):
         raise _Unsure
     value: Json = _DECODER.decode(data)
@@ -118,20 +106,12 @@ def _read(data: bytes, limits: Limits, wanted: Collection[str], memo: SectionMem
     bodies = [
         (name, orjson.dumps(value[name], default=spell, option=orjson.OPT_SORT_KEYS)) for name in sorted(value)
     ]
-    pieces = join(bodies)
-    _check_members(data, pieces, spell.odd)
-    sections = []
-    for key in bodies:
-        name, body = key
-        tiny = memo is not None and len(body) <= TINY
-        found = memo.find(key) if tiny else None
-        if not found:
-            found = read_section(name, value[name], body, spell.write, len(body))
-            if tiny:
-                memo.keep(key, found)
-        sections.append(found)
-    plain = {name: _PLAIN_DECODER.decode(body) for name, body in bodies if name in wanted} if spell.odd else value
-    return Reading(sections, pieces, plain)
+    reading = read_record(value, bodies, spell.write)
+    _check_members(data, reading.whole, spell.odd)
+    if spell.odd:
+        values = {name: _PLAIN_DECODER.decode(body) for name, body in bodies if name in wanted}
+        return attrs.evolve(reading, values=values)
+    return reading
 
 
 def _recall(data: bytes, limits: Limits, wanted: Collection[str], memo: SectionMemo) -> Reading:
@@ -139,18 +119,16 @@ def _recall(data: bytes, limits: Limits, wanted: Collection[str], memo: SectionM
     texts = {name: bytes(raw) for name, raw in _SPLITTER.decode(data).items()}
     if len(texts) > limits.sections:
         raise _Unsure
-    _check_members(data, join(texts.items()), odd=False)
+    _check_members(data, b"".join(join(texts.items())), odd=False)
     known = {key[0]: memo.find(key) for key in texts.items()}
     brackets = {name: found.brackets if found else _brackets(texts[name]) for name, found in known.items()}
     many = sum(brackets.values()) >= limits.containers or max(brackets.values(), default=0) >= limits.nesting
     if many and overgrown(data, limits):
         raise _Unsure
-    sections = {name: known[name] or _learn(memo, name, texts[name], brackets[name]) for name in sorted(known)}
-    pieces = join([(name, section.body) for name, section in sections.items()])
-    values: dict[str, Json] = {
-        name: _PLAIN_DECODER.decode(sections[name].body) for name in wanted if name in sections
-    }
-    return Reading(list(sections.values()), pieces, values)
+    sections = [known[name] or _learn(memo, name, texts[name], brackets[name]) for name in sorted(known)]
+    whole = b"".join(join([(section.entry.name, section.body) for section in sections]))
+    named = [(section.entry.name, section.body) for section in sections if section.entry.name in wanted]
+    return of_sections(sections, whole, {name: _PLAIN_DECODER.decode(body) for name, body in named})
 
 
 def _brackets(text: bytes) -> int:
@@ -161,38 +139,38 @@ def _learn(memo: SectionMemo, name: str, text: bytes, brackets: int) -> Section:
     value: Json = _DECODER.decode(text)
     spell = _Spelling()
     body = spell.write(value)
-    _check_members(text, [body], spell.odd)
+    _check_members(text, body, spell.odd)
     section = read_section(name, value, text if text == body else body, spell.write, brackets)
     memo.keep((name, text), section)
     return section
 
 
-def _check_members(text: bytes, kept: list[bytes], odd: bool) -> None:
+def _check_members(text: bytes, kept: bytes, odd: bool) -> None:
     r"""Return if no member of the text was lost, where the decoder keeps the last of two equal keys.
 
-    `kept` is what was read, in pieces.  A lost member takes five bytes or more (`"":0,`) and only an odd number is
+    `kept` is what was read.  A lost member takes five bytes or more (`"":0,`) and only an odd number is
     ever written at greater length than it was read, so where fewer are missing none was lost.
 
     Else colons tell: each member has one outside strings.  Those in strings stay, or are lost too; only the escape
     \u003a could make a new one that hides the loss.
     """
-    if not odd and 0 <= len(text) - sum(map(len, kept)) < _LEAST_MEMBER:
+    if not odd and 0 <= len(text) - len(kept) < _LEAST_MEMBER:
         return
     if b"\\" in text and b"\\u003" in text and b"\\u003a" in text.lower():  # the cheapest question first
         raise _Unsure
-    if text.count(b":") != sum([piece.count(b":") for piece in kept]):
+    if text.count(b":") != kept.count(b":"):
         raise _Unsure
 
 
 def _double(written: str) -> float:
-    """The number; odd where `repr` has an exponent or many zeros, so that orjson may spell it in another way.
+    """The number; odd where orjson may spell it in another way than `repr`, or `repr` at greater length than the text.
 
-    Odd too where the text has an exponent: `repr` may take more room.
+    That is where either has an exponent or many zeros.
     """
     number = float(written)
     if (1e-4 <= number < 1e16 or -1e16 < number <= -1e-4) and "e" not in written and "E" not in written:
         return number
-    return _Odd(double(written))
+    return _Odd(number) if double(written) else number
 
 
 _SPLITTER = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -6,13 +6,14 @@ again by subtraction, and unlike XOR does not lose a version that is there twice
 
 from __future__ import annotations
 
+from binascii import hexlify
 from datetime import datetime
 from functools import lru_cache
 
 from blake3 import blake3
 
 from pithstore.canonical import canonical
-from pithstore.model import Version
+from pithstore.model import Source, Version
 from pithstore.times import write_time
 
 _SHORT = 100  # characters of a text that is worth keeping
@@ -20,22 +21,44 @@ _SHORT = 100  # characters of a text that is worth keeping
 
 def fingerprint(version: Version) -> int:
     """What one version adds: the BLAKE3 of the canonical form of all that the index says of it."""
-    observed_at, recorded_at = version.observed_at, version.recorded_at
-    recorded, said = _time(recorded_at), version.source_version
-    fields = (
-        _text(version.source.kind),
-        _text(version.source.id),
-        b"%d" % version.number,
-        _text(version.builder_version),
-        b"%d" % said if type(said) is int else canonical(said),
-        b'"' + version.snapshot.hex().encode() + b'"',
-        recorded if observed_at is recorded_at else _time(observed_at),
+    said, observed_at, recorded_at = version.source_version, version.observed_at, version.recorded_at
+    recorded = time_form(recorded_at)
+    return fingerprint_of(
+        source_form(version.source),
+        version.number,
+        made_form(version.builder_version, b"%d" % said if type(said) is int else canonical(said)),
+        version.snapshot,
+        recorded if observed_at is recorded_at else time_form(observed_at),
         recorded,
     )
-    return int.from_bytes(blake3(b"[" + b",".join(fields) + b"]").digest(), "big")
 
 
-# A put brings many versions of one moment and one builder, and a history many of one source.
+# A put brings many versions of one moment and one builder, and a history many of one source: so whoever has the
+# fields as they are kept puts the form together from pieces that come again and again.
+
+
+def fingerprint_of(
+    source: bytes, number: int, made: bytes, snapshot: bytes, observed_at: bytes, recorded_at: bytes
+) -> int:
+    """The same, given the forms of source and builder and of the two times."""
+    form = b'[%b%d%b"%b",%b,%b]' % (source, number, made, hexlify(snapshot), observed_at, recorded_at)
+    return int.from_bytes(blake3(form).digest(), "big")
+
+
+def source_form(source: Source) -> bytes:
+    """What stands in the form before the number."""
+    return _text(source.kind) + b"," + _text(source.id) + b","
+
+
+def made_form(builder_version: str, source_version: bytes) -> bytes:
+    """What stands in the form between number and snapshot hash; the source version is given in canonical form."""
+    return b"," + _text(builder_version) + b"," + source_version + b","
+
+
+@lru_cache(maxsize=256)
+def time_form(moment: datetime) -> bytes:
+    """A moment as it stands in the form."""
+    return canonical(write_time(moment))
 
 
 def _text(text: str) -> bytes:
@@ -45,8 +68,3 @@ def _text(text: str) -> bytes:
 @lru_cache(maxsize=4096)
 def _short(text: str) -> bytes:
     return canonical(text)
-
-
-@lru_cache(maxsize=64)
-def _time(moment: datetime) -> bytes:
-    return canonical(write_time(moment))

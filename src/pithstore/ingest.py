@@ -14,7 +14,7 @@ from typing import TypeAlias
 import attrs
 from blake3 import blake3
 
-from pithstore import blobs, manifests, meta, sources, versions
+from pithstore import blobs, journal, manifests, meta, sources, versions
 from pithstore.blobs import Blob, Compared
 from pithstore.codec import TEXT_HASH_BYTES, Head, LineHead
 from pithstore.counts import Totals
@@ -110,6 +110,7 @@ def store(
         end = blobs.write_many(update, end or TailEnd(meta.new_writer(update), 0), bodies.unsound, compared)
     first_snapshots = _write_manifests(update, prepared)
     index.write()
+    journal.note(update, {record.line.source for _, record in prepared})
     if index.new:
         add_totals(update, _additions(index, bodies, first_snapshots))
         if meta.keeps_ledger(update):
@@ -194,6 +195,7 @@ class _Source:
 
     source: Source
     head: Head | None
+    is_new: bool = False
     new: dict[int, Version] = attrs.field(factory=dict)
 
 
@@ -208,14 +210,23 @@ class _Line:
     times: list[tuple[datetime, int]] = attrs.field(factory=list)
 
 
-def _read_lines(update: Update, lines: Sequence[Line]) -> list[_Line]:
+def _read_sources(update: Update, arrivals: Sequence[AnyArrival]) -> dict[bytes, _Source]:
+    """The sources by their keys; the head of one is read if something may be added to it."""
+    growing = {source_key(each.line.source): each.line.source for each in arrivals if isinstance(each, Arrival)}
+    heads = zip(growing.items(), versions.heads(update, list(growing.values())), strict=True)
+    found = {key: _Source(source, head, head is None) for (key, source), head in heads}
+    for arrival in arrivals:
+        key = source_key(arrival.line.source)
+        if key not in found:
+            found[key] = _Source(arrival.line.source, None)
+    return found
+
+
+def _read_lines(update: Update, lines: Sequence[Line], sources: dict[bytes, _Source]) -> list[_Line]:
     """Each of the lines as it is in the store; lines that are equal are one."""
     by_key = {line_key(line): line for line in lines}  # a key is compared more quickly than a value
-    about = {source_key(line.source): line.source for line in by_key.values()}
-    heads = zip(about.items(), versions.heads(update, list(about.values())), strict=True)
-    found = {key: _Source(source, head) for (key, source), head in heads}
-    line_heads = zip(by_key.items(), versions.line_heads(update, list(by_key.values())), strict=True)
-    read = {key: _Line(line, found[source_key(line.source)], head) for (key, line), head in line_heads}
+    heads = zip(by_key.items(), versions.line_heads(update, list(by_key.values())), strict=True)
+    read = {key: _Line(line, sources[source_key(line.source)], head) for (key, line), head in heads}
     return [read[line_key(line)] for line in lines]
 
 
@@ -225,10 +236,9 @@ class _Index:
     def __init__(self, update: Update, arrivals: Sequence[AnyArrival], now: datetime) -> None:
         self._update = update
         self._now = now
-        self._lines = _read_lines(update, [arrival.line for arrival in arrivals])
-        self.new_sources = list(
-            {id(line.source): line.source.source for line in self._lines if line.source.head is None}.values()
-        )
+        found = _read_sources(update, arrivals)
+        self._lines = _read_lines(update, [arrival.line for arrival in arrivals], found)
+        self.new_sources = [each.source for each in found.values() if each.is_new]
         self.new: list[_New] = []
 
     def arrive(self, arrival: AnyArrival, position: int) -> Outcome | _New:

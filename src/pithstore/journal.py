@@ -1,16 +1,17 @@
 """Which sources were written to while a compaction writes the next generation; kept only then.
 
 A compaction leaves its mark in `meta`.  While it is there every put notes the sources that it wrote to, in the
-same transaction, so that the compaction can carry over what it has not seen.
+same transaction, so that the compaction can carry over what it has not seen.  A note says how often that was, so
+that a source that is written to while it is carried over stays noted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pithstore import meta
 from pithstore.codec import Reader, write_number
-from pithstore.engine import Update, View
+from pithstore.engine import Item, Update, View
 from pithstore.keys import CHANGED, META, source_key
 from pithstore.model import Source
 from pithstore.seal import seal, unseal
@@ -43,19 +44,30 @@ def note(update: Update, sources: Iterable[Source]) -> None:
     """Note that these sources were written to, if a compaction goes on."""
     if update.has_many(META, [_COMPACTING])[0]:
         keys = sorted(map(source_key, sources))
-        update.put_many(CHANGED, [(key, seal(CHANGED, key, b"")) for key in keys])
+        found = zip(keys, update.get_many(CHANGED, keys), strict=True)
+        update.put_many(CHANGED, [_note(key, 1 + _times(key, value)) for key, value in found])
 
 
-def changed(view: View, after: bytes | None, limit: int) -> list[bytes]:
-    """The keys of sources that were noted, in order, from beyond `after`."""
-    return [key for key, _ in view.scan(CHANGED, after=after, limit=limit)]
+def _note(key: bytes, times: int) -> Item:
+    return key, seal(CHANGED, key, write_number(times))
 
 
-def forget(update: Update, keys: Iterable[bytes]) -> None:
-    """These sources have been carried over as they are now."""
-    update.delete_many(CHANGED, keys)
+def _times(key: bytes, value: bytes | None) -> int:
+    return 0 if value is None else Reader(unseal(CHANGED, key, value)).number()
+
+
+def changed(view: View, after: bytes | None, limit: int) -> list[Item]:
+    """The notes, in order, from beyond `after`: the key of a source, and what tells this note from a later one."""
+    return view.scan(CHANGED, after=after, limit=limit)
+
+
+def forget(update: Update, notes: Sequence[Item]) -> None:
+    """Take off the journal what was carried over, but for sources that were noted again since."""
+    keys = [key for key, _ in notes]
+    now = zip(notes, update.get_many(CHANGED, keys), strict=True)
+    update.delete_many(CHANGED, [key for (key, value), found in now if found == value])
 
 
 def _clear(update: Update) -> None:
-    while keys := changed(update, None, 10_000):
-        forget(update, keys)
+    while notes := changed(update, None, 10_000):
+        forget(update, notes)

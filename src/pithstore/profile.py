@@ -18,6 +18,8 @@ from pithstore.refusal import Reason, refuse_value
 
 Verdict: TypeAlias = Literal["match", "mismatch", "unknown rule"]
 DECLARED = "snapshot_sha256"
+RULED_WHERE_EMPTY = frozenset(("claims", "references", "formal_canon", "author_claims"))
+"""Sections for which a rule is known only where they are empty."""
 
 
 def _check_rule(_: object, attribute: attrs.Attribute[str], rule: str) -> None:
@@ -145,7 +147,7 @@ def verdict_of(name: str, section: dict[str, Json], write: Callable[[Json], byte
 def _payload(name: str, section: dict[str, Json]) -> Json:
     if name == "integrity" and "detectors_run" in section and "findings" in section:
         return {"detectors": section["detectors_run"], "findings": section["findings"]}
-    if name in ("claims", "references", "formal_canon", "author_claims") and _is_empty(section):
+    if name in RULED_WHERE_EMPTY and _is_empty(section):
         return []
     return None
 

@@ -135,12 +135,14 @@ class FilePut:
             self._waiting.add((reading, text), len(text.text))
             if self._waiting.full:
                 self._take()
-                self.flush()
+                self._write()
             if self.stopped:
                 break
             self._listener.advanced(file.position() - read)
             read = file.position()
         self._take()
+        if self._batch.full:
+            self._write()
         return reading.done
 
     def _take(self) -> None:
@@ -157,8 +159,6 @@ class FilePut:
             reading.done = FileProgress(reading.done.records + 1, refused, text.lines, text.text_bytes)
             if reading.file_id is not None:
                 self._files[reading.file_id] = reading.done
-        if self._batch.full:
-            self.flush()
 
     def _taken(self, texts: Sequence[bytes]) -> list[Taken]:
         """What each text is; one that is put again or with a time of its own is looked at from its first byte."""
@@ -182,6 +182,9 @@ class FilePut:
         """Put what is waiting; it is durable on return."""
         if not self.stopped:
             self._take()
+        self._write()
+
+    def _write(self) -> None:
         batch, self._batch = self._batch.items, Batch()
         files, self._files = self._files, {}
         if batch or files:

@@ -17,11 +17,10 @@ from pithstore.model import Line, Manifest, Scalar
 from pithstore.parse import parse
 from pithstore.pointer import Json, follow, read_pointer
 from pithstore.profile import PITH, Profile, identify
-from pithstore.reading import Section, read_section
+from pithstore.reading import Reading, read_record
 from pithstore.refusal import Reason, refuse_value
 
 if TYPE_CHECKING:
-    from pithstore.fast_path import Reading
     from pithstore.section_memo import SectionMemo
 
 
@@ -53,27 +52,26 @@ def prepare(
     Text passes `parse`, a mapping passes `check_value`: both end with the same bytes for the same record.  A memo
     changes nothing but the time that texts take of which most sections were prepared before.
     """
-    quick = _read(record, limits, profile.sections(), memo)
-    if quick:
-        identity, sections, pieces = identify(quick.values, profile), quick.sections, quick.pieces
+    reading = _read(record, limits, profile.sections(), memo)
+    if reading:
+        identity = identify(reading.values, profile)
     else:
         value = load(record, limits)
         _check_count(value, limits)
         identity = identify(value, profile)
-        bodies = canonical_sections(value)
-        sections, pieces = [read_section(name, value[name], body) for name, body in bodies], join(bodies)
-    size = sum(map(len, pieces))
+        reading = read_record(value, canonical_sections(value))
+    size = len(reading.whole)
     if size > limits.record_bytes:
         why = f"the canonical form has {size} bytes, over the limit of {limits.record_bytes}"
         raise refuse_value(Reason.TOO_LARGE, why, "")
     return Prepared(
         line=identity.line,
         source_version=identity.source_version,
-        snapshot=Digest.of(*pieces),
-        manifest=Manifest(tuple([section.entry for section in sections])),
-        bodies=tuple([section.body for section in sections]),
+        snapshot=Digest.of(reading.whole),
+        manifest=Manifest(reading.entries),
+        bodies=reading.bodies,
         size=size,
-        declarations=_declared(sections, profile),
+        declarations=reading.declarations if profile.declared == "pith" else (),
     )
 
 
@@ -81,12 +79,6 @@ def _check_count(value: dict[str, Json], limits: Limits) -> None:
     if len(value) > limits.sections:
         why = f"the record has {len(value)} sections, over the limit of {limits.sections}"
         raise refuse_value(Reason.TOO_LARGE, why, "")
-
-
-def _declared(sections: list[Section], profile: Profile) -> tuple[Declaration, ...]:
-    if profile.declared == "none":
-        return ()
-    return tuple([section.declaration for section in sections if section.declaration is not None])
 
 
 def load(record: str | bytes | dict[str, Json], limits: Limits = DEFAULT_LIMITS) -> dict[str, Json]:
@@ -116,7 +108,7 @@ def _read(
 def snapshot_hash(record: str | bytes | dict[str, Json], limits: Limits = DEFAULT_LIMITS) -> Digest:
     """The SHA-256 of the record's canonical form; upstream publishes exactly this."""
     quick = _read(record, limits)
-    return Digest.of(*(quick.pieces if quick else join(canonical_sections(load(record, limits)))))
+    return Digest.of(quick.whole) if quick else Digest.of(*join(canonical_sections(load(record, limits))))
 
 
 def manifest_digest(manifest: Manifest) -> Digest:

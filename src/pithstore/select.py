@@ -53,8 +53,9 @@ def _as_of(view: View, source: Source, wanted: AsOf, horizon: Horizon) -> Versio
     last = MAX_NUMBER
     if horizon.as_recorded is not None:
         last = versions.last_recorded(view, source, horizon.as_recorded)
-    lines = versions.lines(view, source) if horizon.builder is None else [Line(source, horizon.builder)]
-    return versions.as_of(view, lines, moment, last)
+    named = None if horizon.builder is None else [horizon.builder]
+    builders = named or [line.builder_version for line in versions.lines(view, source)]
+    return versions.as_of(view, source, builders, moment, last)
 
 
 def _newest_of_line(view: View, line: Line, horizon: Horizon) -> Version | None:

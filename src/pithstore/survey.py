@@ -20,7 +20,7 @@ from pithstore.model import Source, Version
 from pithstore.packs.runs import decode_run, read_run
 from pithstore.seal import unseal
 
-_PAGE, _PAGE_BYTES = 512, 512 * 1024
+_PAGE, _PAGE_BYTES = 512, 256 * 1024
 """A page grows by so many entries until it has so many bytes: a run has more of them than a version of its own."""
 _BEYOND = b"\xff"  # above every kind of entry
 
@@ -64,6 +64,16 @@ def index_pages(engine: Walked, only: Source | None = None) -> Iterator[list[Ent
 def page_behind(view: View, key: bytes) -> list[Entries]:
     """The page of the index behind the source with that key; b"" for the first page, [] at the end."""
     return _page(view, b"", key + _BEYOND if key else None)
+
+
+def page_from(view: View, after: bytes | None) -> list[Entries]:
+    """The page of the index from beyond that key; None for the first page, [] at the end."""
+    return _page(view, b"", after)
+
+
+def end_of(entries: Entries) -> bytes:
+    """A key beyond all entries of a source, those included that are written meanwhile."""
+    return _end_of(entries[1][-1][0])
 
 
 def source_names(view: View, keys: Sequence[bytes]) -> list[Source]:

@@ -6,7 +6,7 @@ times of each line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from pithstore.codec import (
@@ -162,14 +162,18 @@ def lines(view: View, source: Source) -> list[Line]:
 
 def line_as_of(view: View, line: Line, moment: datetime, last: int = MAX_NUMBER) -> tuple[datetime, int] | None:
     """The greatest (observed_at, number) of a line with observed_at ≤ moment and number ≤ last; None for none."""
-    packed = runs.as_of(view, line, moment, last)
+    packed = runs.as_of(view, line.source, (line.builder_version,), moment, last)
+    return max(filter(None, (packed, _unpacked_as_of(view, line, moment, last))), default=None)
+
+
+def _unpacked_as_of(view: View, line: Line, moment: datetime, last: int) -> tuple[datetime, int] | None:
     end = time_key(line, moment, MAX_NUMBER)
     while items := view.scan(VERSIONS, prefix=times_prefix(line), after=end, limit=1, reverse=True):
         found = _read_time(line, items[0])
         if found[1] <= last:
-            return found if packed is None else max(found, packed)
+            return found
         end = items[0][0]
-    return packed
+    return None
 
 
 def line_at(view: View, line: Line, moment: datetime) -> list[int]:
@@ -188,17 +192,18 @@ def _read_time(line: Line, item: Item) -> tuple[datetime, int]:
         raise Damaged(f"{line.source}: one of its times is damaged ({error}); run verify") from None
 
 
-def as_of(view: View, lines: Iterable[Line], moment: datetime, last: int = MAX_NUMBER) -> Version | None:
-    """The version with the greatest (observed_at, number) with observed_at ≤ moment, over lines of one source.
+def as_of(
+    view: View, source: Source, builders: Collection[str], moment: datetime, last: int = MAX_NUMBER
+) -> Version | None:
+    """The version with the greatest (observed_at, number) with observed_at ≤ moment, over these builders.
 
     Only versions up to number `last` count.
     """
-    times = ((line_as_of(view, line, moment, last), line.source) for line in lines)
-    found = [(time, source) for time, source in times if time is not None]
-    if not found:
-        return None
-    (_, number), source = max(found)
-    return need_many(view, [(source, number)])[0]
+    lines = [Line(source, builder) for builder in builders]
+    times = [runs.as_of(view, source, builders, moment, last)]
+    times += [_unpacked_as_of(view, line, moment, last) for line in lines]
+    found = max(filter(None, times), default=None)
+    return None if found is None else need_many(view, [(source, found[1])])[0]
 
 
 def last_recorded(view: View, source: Source, moment: datetime) -> int:

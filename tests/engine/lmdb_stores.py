@@ -30,6 +30,8 @@ def refused(kind: type[PithstoreError], *words: object) -> Iterator[None]:
 def assert_speakable(text: str, *words: object) -> None:
     for word in words:
         assert str(word) in text
+    for word in words:
+        text = text.replace(str(word), "")  # the name of a temporary directory may hold anything
     for talk in ("MDB_", "mdb_", "Traceback", "Errno", "\n", "0x"):
         assert talk not in text, text
 

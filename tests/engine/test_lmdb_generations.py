@@ -40,7 +40,7 @@ from tests.engine.lmdb_stores import data_file, process, refused, stay_in_view
 LONG = bool(os.environ.get("PITHSTORE_LONG"))
 MIB = 2**20
 TIMES = 200 if LONG else 20
-KILLS = 300 if LONG else 12
+KILLS = 150 if LONG else 12
 
 
 def generations_of(directory: Path) -> list[str]:
@@ -241,7 +241,7 @@ def test_successors_beside_writers_and_readers(engine: LmdbEngine, directory: Pa
 
 
 def test_the_stamp_of_current_never_comes_back(at_rest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However quickly CURRENT moves, whoever remembers an earlier one sees that it did, though inodes come back."""
+    """However quickly CURRENT moves, whoever remembers an earlier one sees that it did: inodes come back."""
     real = os.write
 
     def write(descriptor: int, data: bytes) -> int:

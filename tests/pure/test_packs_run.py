@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from pithstore.codec import TEXT_HASH_BYTES, LineHead, encode_version
 from pithstore.digest import Digest
 from pithstore.errors import Damaged
-from pithstore.model import Scalar, Source, Version
+from pithstore.model import Source, Version
 from pithstore.packs.run import Row, Run, encode_run, moved
 from pithstore.testing.strategies import moments, names, scalars
 
@@ -29,24 +30,25 @@ def rows_of_a_run(draw: st.DrawFn) -> list[Row]:
     """Versions of one source by rising number, perhaps with gaps; few builders, source versions and outcomes."""
     numbers = sorted(draw(st.sets(st.integers(1, 2**32 - 1) | st.integers(1, 40), min_size=1, max_size=12)))
     builders = draw(st.lists(names(), min_size=1, max_size=3))
-    source_versions: list[Scalar] = draw(st.lists(scalars(), min_size=1, max_size=3))
+    source_versions = draw(st.lists(scalars(), min_size=1, max_size=3))
     outcomes = draw(st.lists(st.binary(max_size=6), min_size=1, max_size=3))
     times = draw(st.sampled_from([moments(), CLOSE]))
-    return [
-        Row(
-            Version(
-                SOURCE,
-                number,
-                draw(st.sampled_from(builders)),
-                draw(st.sampled_from(source_versions)),
-                draw(DIGESTS),
-                draw(times),
-                draw(times),
-            ),
-            draw(st.sampled_from(outcomes)),
+    versions = [
+        draw(
+            st.builds(
+                Version,
+                st.just(SOURCE),
+                st.just(number),
+                st.sampled_from(builders),
+                st.sampled_from(source_versions),
+                DIGESTS,
+                times,
+                times,
+            )
         )
         for number in numbers
     ]
+    return [Row(version, draw(st.sampled_from(outcomes))) for version in versions]
 
 
 def heads_of(rows: Sequence[Row]) -> dict[str, LineHead]:
@@ -124,10 +126,8 @@ def use(data: bytes) -> None:
 
 
 def value_or_damaged(call: Callable[[], object]) -> None:
-    try:
+    with suppress(Damaged):
         call()
-    except Damaged:
-        pass
 
 
 @given(st.binary(max_size=200))

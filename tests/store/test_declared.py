@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 from unittest.mock import patch as patched
@@ -19,13 +20,16 @@ from pithstore.configuration import Configuration
 from pithstore.declared.declarations import DRIFTS, VERDICTS, Drift
 from pithstore.declared.ledger import Tally, encode_ledger
 from pithstore.engine import Engine, Update
+from pithstore.engine.lmdb import LmdbEngine
 from pithstore.errors import Damaged, FormatUnknown, NotFound, UsageError
 from pithstore.ingest import Arrival
 from pithstore.keys import (
     CHECKS,
+    LATER_SPACES,
     META,
     OUTCOMES,
     SLOTS,
+    SPACES,
     STANDING,
     TOTALS,
     VERSION,
@@ -37,7 +41,7 @@ from pithstore.keys import (
     standing_key,
     version_key,
 )
-from pithstore.meta import FORMAT, LEDGER
+from pithstore.meta import FORMAT, LEDGER, write_first
 from pithstore.model import Source
 from pithstore.pointer import Json
 from pithstore.profile import Profile, Verdict
@@ -45,7 +49,7 @@ from pithstore.seal import seal
 from pithstore.store import Store
 from pithstore.store import open as open_store
 from pithstore.testing.machine_store import Clock
-from tests.fixtures.make_format_1 import fill as fill_fixture
+from tests.fixtures.make_format_2 import fill as fill_fixture
 from tests.store.any_history import FIRST, HISTORIES, HOUR, RIGHT, WRONG, Put, fill
 from tests.store.counting import Counting
 from tests.store.plain import Plain
@@ -386,7 +390,9 @@ def test_a_version_that_cannot_be_read_ends_it_with_its_name(store: Store) -> No
 # Stores of an older pithstore.
 
 
-def test_an_older_store_goes_on_without_a_ledger_until_it_is_asked_for(old_store: Path, tmp_path: Path) -> None:
+def test_a_store_without_a_ledger_goes_on_so_until_it_is_asked_for(old_store: Path, tmp_path: Path) -> None:
+    with open_store(old_store) as store:
+        make_old(store._engine)
     with open_store(old_store, readonly=True) as store:
         assert (store.declared().state, counts(store), findings(store)) == ("none", {}, [])
         assert entries_of(store._engine)[CHECKS] == {}
@@ -414,8 +420,12 @@ def test_an_older_store_goes_on_without_a_ledger_until_it_is_asked_for(old_store
             assert store.verify().problems == ()
 
 
-def test_the_space_that_an_older_store_lacks_is_made_when_it_is_opened_for_writing(old_store: Path) -> None:
+def test_the_space_that_an_older_store_lacks_is_made_when_it_is_opened_for_writing(tmp_path: Path) -> None:
     import lmdb
+
+    old_store = tmp_path / "store"
+    first = partial(write_first, configuration=Configuration())
+    LmdbEngine.create(old_store, [space for space in SPACES if space not in LATER_SPACES], first).close()
 
     def spaces() -> set[bytes]:
         environment = lmdb.open(str(old_store / "gen-000001"), readonly=True, lock=False, lib_version=0)

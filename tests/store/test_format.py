@@ -20,7 +20,7 @@ from pithstore.seal import seal
 from pithstore.store import Store
 from pithstore.store import open as open_store
 from pithstore.testing.machine_store import definition
-from tests.fixtures.make_format_1 import FILE, PUT, said_by
+from tests.fixtures.make_format_2 import FILE, PUT, said_by
 from tests.store.shelves import EngineName, new_engine, put_entry, record
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -28,20 +28,20 @@ FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 @pytest.fixture
 def old_store(tmp_path: Path) -> Path:
-    """The store of format 1 that was committed with its first release."""
-    with tarfile.open(fileobj=io.BytesIO((FIXTURES / "format-1.tar.gz").read_bytes())) as tar:
+    """The store of format 2 that was committed with its first release."""
+    with tarfile.open(fileobj=io.BytesIO((FIXTURES / "format-2.tar.gz").read_bytes())) as tar:
         for entry in tar:
             file = tar.extractfile(entry)
             assert file is not None
             (tmp_path / entry.name).parent.mkdir(parents=True, exist_ok=True)
             with (tmp_path / entry.name).open("wb") as target:
                 shutil.copyfileobj(file, target)
-    return tmp_path / "format-1"
+    return tmp_path / "format-2"
 
 
 @pytest.mark.parametrize("readonly", [True, False])
-def test_a_store_of_format_1_says_what_it_said(old_store: Path, readonly: bool) -> None:
-    said = json.loads((FIXTURES / "format-1.json").read_text())
+def test_a_store_of_format_2_says_what_it_said(old_store: Path, readonly: bool) -> None:
+    said = json.loads((FIXTURES / "format-2.json").read_text())
     with open_store(old_store, readonly=readonly) as store:
         assert store.verify().problems == ()
         assert said_by(store) == said
@@ -51,7 +51,7 @@ def test_a_store_of_format_1_says_what_it_said(old_store: Path, readonly: bool) 
     assert texts == {definition(one) for batch in PUT for one, _ in batch}
 
 
-def test_a_store_of_format_1_goes_on(old_store: Path) -> None:
+def test_a_store_of_format_2_goes_on(old_store: Path) -> None:
     with open_store(old_store) as store:
         newest = store.version("k:1").number
         assert not any(
@@ -90,6 +90,16 @@ def test_an_unknown_format_is_refused_by_its_name(
         for readonly in (True, False):
             with pytest.raises(FormatUnknown):
                 open_store(tmp_path / "store", readonly=readonly)
+
+
+def test_a_store_of_format_1_is_sent_to_the_pithstore_that_wrote_it(
+    engine_name: EngineName, tmp_path: Path
+) -> None:
+    first: Json = {"format": 1, "canonical_form": CANONICAL_FORM, "features": ["declared-ledger"]}
+    with closing(new_engine(engine_name, tmp_path / "store")) as engine:
+        put_entry(engine, META, (b"format", seal(META, b"format", canonical(first))))
+        with pytest.raises(FormatUnknown, match="export the store with the pithstore that wrote it"):
+            Store(engine)
 
 
 def test_a_store_that_does_not_say_its_format_is_damaged(engine_name: EngineName, tmp_path: Path) -> None:

@@ -104,33 +104,23 @@ class _Compaction:
     def _carry_most(self, mark: int) -> None:
         """Carry over what was written meanwhile, while others write, until little is left."""
         for _ in range(_ROUNDS):
-            keys = self._engine.view(partial(journal.changed, after=None, limit=_FEW_SOURCES + 1))
-            if len(keys) <= _FEW_SOURCES:
+            if self._carry_noted(mark) <= _FEW_SOURCES:
                 return
-            self._carry(keys, mark)
+
+    def _carry_noted(self, mark: int) -> int:
+        """How many sources were noted, each carried over."""
+        carried = 0
+        after: bytes | None = None
+        while notes := self._engine.view(partial(journal.changed, after=after, limit=_SOURCES_AT_ONCE)):
+            self._carry([key for key, _ in notes], mark)
+            self._engine.update(partial(journal.forget, notes=notes))
+            carried, after = carried + len(notes), notes[-1][0]
+        return carried
 
     def _carry(self, keys: Sequence[bytes], mark: int) -> None:
-        heads = self._engine.view(partial(_heads, keys=keys))
-        for start in range(0, len(keys), _SOURCES_AT_ONCE):
-            some = keys[start : start + _SOURCES_AT_ONCE]
-            self._engine.view(
-                lambda view: self._successor.update(partial(_carry_some, view=view, keys=some, mark=mark))  # noqa: B023 - called at once
-            )
-        self._engine.update(partial(_forget_unchanged, keys=keys, heads=heads))
-
-
-def _heads(view: View, keys: Sequence[bytes]) -> list[bytes | None]:
-    return view.get_many(VERSIONS, [key + b"\x00" for key in keys])
-
-
-def _carry_some(update: Update, view: View, keys: Sequence[bytes], mark: int) -> None:
-    carry_sources(view, update, keys, mark)
-
-
-def _forget_unchanged(update: Update, keys: Sequence[bytes], heads: Sequence[bytes | None]) -> None:
-    """Take sources off the journal that nobody wrote to since they were carried over."""
-    now = _heads(update, keys)
-    journal.forget(update, [key for key, before, after in zip(keys, heads, now, strict=True) if before == after])
+        self._engine.view(
+            lambda view: self._successor.update(lambda update: carry_sources(view, update, keys, mark))
+        )
 
 
 def _forget_beyond(update: Update, key: bytes) -> None:
@@ -152,9 +142,9 @@ def _take_over(view: View, successor: Update, mark: int) -> None:
     if journal.mark_of(view) != mark:
         raise StoreBusy("the ledger of declared digests was counted anew meanwhile; run compact again")
     after: bytes | None = None
-    while keys := journal.changed(view, after, _SOURCES_AT_ONCE):
-        carry_sources(view, successor, keys, mark)
-        after = keys[-1]
+    while notes := journal.changed(view, after, _SOURCES_AT_ONCE):
+        carry_sources(view, successor, [key for key, _ in notes], mark)
+        after = notes[-1][0]
     carry_whole(view, successor)
     forget_state(successor)
     journal.end(successor)

@@ -59,6 +59,14 @@ def declaring_sections(bodies: Mapping[str, bytes]) -> dict[str, Json]:
     return {name: decode(body) for name, body in bodies.items() if DECLARED.encode() in body}
 
 
+def place_of_declaration(
+    section: dict[str, Json], body: bytes, write: Callable[[Json], bytes] = canonical
+) -> tuple[int, int]:
+    """From where to where the member that declares stands in the canonical bytes of a section that has one."""
+    end = len(body) - _bytes_behind(section, write)
+    return end - len(_START) - len(write(section[DECLARED])), end
+
+
 def digest_and_declaration(
     name: str, section: Json, body: bytes, write: Callable[[Json], bytes] = canonical
 ) -> tuple[Digest, Declaration | None]:
@@ -68,10 +76,9 @@ def digest_and_declaration(
     """
     if not isinstance(section, dict) or section.get(DECLARED) is None:
         return Digest.of(body), None
-    declared = write(section[DECLARED])
-    end = len(body) - _bytes_behind(section, write)
-    digest, rest = Digest.with_and_without(body, end - len(_START) - len(declared), end)
-    marks = Digest.of(declared)[:_MARK_BYTES], rest[:_MARK_BYTES]
+    start, end = place_of_declaration(section, body, write)
+    digest, rest = Digest.with_and_without(body, start, end)
+    marks = Digest.of(body[start + len(_START) : end])[:_MARK_BYTES], rest[:_MARK_BYTES]
     return digest, Declaration(name, verdict_of(name, section, write), *marks)
 
 
@@ -84,13 +91,16 @@ def _bytes_behind(section: dict[str, Json], write: Callable[[Json], bytes]) -> i
 def outcomes(before: tuple[Declaration, ...], after: tuple[Declaration, ...]) -> tuple[Outcome, ...]:
     """What became of the declarations of a version, given those of the version before it by number."""
     known = {declaration.section: declaration for declaration in before}
-    return tuple(Outcome(new.section, new.verdict, _drift(known.get(new.section), new)) for new in after)
+    return tuple(Outcome(new.section, new.verdict, drift_since(known.get(new.section), new)) for new in after)
 
 
-def _drift(old: Declaration | None, new: Declaration) -> Drift | None:
-    if old is None:
-        return None
-    declared_same, content_same = old.declared == new.declared, old.content == new.content
+def drift_since(old: Declaration | None, new: Declaration) -> Drift | None:
+    """Where a section and what it declares did not go the same way since the version before."""
+    return None if old is None else drift_of(old.declared == new.declared, old.content == new.content)
+
+
+def drift_of(declared_same: bool, content_same: bool) -> Drift | None:
+    """The drift where what is declared, and all the rest of a section, is the same or not."""
     if declared_same and not content_same:
         return "changed though declared the same"
     if content_same and not declared_same:

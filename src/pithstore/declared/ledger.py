@@ -37,6 +37,10 @@ class Tally:
         """The sum of both."""
         return Tally(*[one + more for one, more in zip(_counts(self), _counts(other), strict=True)])
 
+    def times(self, count: int) -> Tally:
+        """The sum of so many of this."""
+        return Tally(*[one * count for one in _counts(self)])
+
 
 Ledger = Mapping[str, Tally]
 """The tallies by section name."""
@@ -94,6 +98,11 @@ def encode_outcomes(found: Iterable[Outcome], manifest: Manifest) -> bytes:
     """One byte for each section of the manifest up to the last that declares: 0 for one that declares nothing."""
     codes = {outcome.section: _CODE[outcome.verdict, outcome.drift] for outcome in found}
     return bytes([codes.get(section.name, 0) for section in manifest.sections]).rstrip(b"\x00")
+
+
+def outcome_code(verdict: Verdict, drift: Drift | None) -> int:
+    """The byte that stands for an outcome."""
+    return _CODE[verdict, drift]
 
 
 def decode_outcomes(data: bytes, names: Iterable[str]) -> tuple[Outcome, ...]:

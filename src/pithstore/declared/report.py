@@ -7,7 +7,7 @@ from functools import partial
 
 import attrs
 
-from pithstore import manifests, meta, records
+from pithstore import journal, manifests, meta, records
 from pithstore.declared import entries as declared
 from pithstore.declared.declarations import Declaration, Drift, Outcome, declarations, declaring_sections, outcomes
 from pithstore.declared.entries import Declaring
@@ -142,6 +142,7 @@ def rebuild_ledger(engine: Engine, profile: Profile, progress: Callable[[int], N
 
 
 def _begin(update: Update) -> None:
+    journal.end(update)
     declared.forget_ledgers(update)
     meta.keep_ledger(update, b"")
 
@@ -152,6 +153,7 @@ def _count_page(update: Update, profile: Profile) -> int | None:
     The sources of one page are done in one transaction, with which they come under the frontier: a put of one of
     them is entered by this or by the put itself, never by both.
     """
+    journal.end(update)  # what is written here, a compaction may have passed already
     frontier = meta.ledger_frontier(update)
     page = [] if frontier is None else page_behind(update, frontier)
     if not page:

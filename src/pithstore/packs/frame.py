@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate, chain
 
 from pithstore.canonical import canonical, decode
@@ -25,6 +26,7 @@ from pithstore.errors import Damaged
 from pithstore.model import Manifest
 
 _FOREIGN_BYTES = DIGEST_BYTES + 4
+_SHORT = 100  # bytes of a name that is worth keeping
 
 Member = tuple[bytes, "bytes | Digest"]
 """A name in canonical form, and the body of the section, or its digest where that lies elsewhere."""
@@ -81,7 +83,8 @@ def _order(versions: Sequence[Manifest], here: Collection[Digest]) -> tuple[list
 class Frame:
     """An expanded frame, read version by version; Damaged where it cannot be one.
 
-    It has `versions` versions and `bodies` bodies.  What it gives is not hashed yet.
+    It has `versions` versions, `bodies` bodies, and `foreigners` digests of sections that lie elsewhere.  What it
+    gives is not hashed yet.
     """
 
     __slots__ = (
@@ -95,6 +98,7 @@ class Frame:
         "_start",
         "_starts",
         "bodies",
+        "foreigners",
         "versions",
     )
 
@@ -122,7 +126,7 @@ class Frame:
         self._start = self._foreign_at + _FOREIGN_BYTES * foreign
         self._raw = raw
         self._digests: dict[int, Digest] = {}
-        self.bodies = bodies
+        self.bodies, self.foreigners = bodies, foreign
         if max(self._ordinals, default=-1) >= bodies + foreign:
             raise Damaged("a frame names a section that it does not have")
         if len(raw) != self._start + (self._ends[bodies - 1] if bodies else 0):
@@ -140,9 +144,21 @@ class Frame:
             digest = self._digests[ordinal] = Digest.of(self.body(ordinal))
         return digest
 
+    def all_bodies(self) -> list[bytes]:
+        """The bodies by their ordinals."""
+        raw, start = self._raw, self._start
+        ends = self._ends[: self.bodies]
+        return [raw[start + a : start + b] for a, b in zip((0, *ends), ends, strict=False)]
+
     def is_home(self, ordinal: int) -> bool:
         """Whether the body with that ordinal has its home here; else it is a copy."""
         return bool(self._raw[self._home_at + ordinal])
+
+    @property
+    def homes(self) -> list[int]:
+        """The ordinals of the bodies whose home is here."""
+        marks = self._raw[self._home_at : self._home_at + self.bodies]
+        return [ordinal for ordinal, mark in enumerate(marks) if mark]
 
     def names(self, row: int) -> list[bytes]:
         """The names of the sections of a version, in canonical form and in the order of the form."""
@@ -169,6 +185,15 @@ class Frame:
 
 def read_name(name: bytes) -> str:
     """The name of a section whose canonical form that is."""
+    return _read_short(name) if len(name) <= _SHORT else _read_name(name)
+
+
+@lru_cache(maxsize=1024)  # records of one family have the same few names
+def _read_short(name: bytes) -> str:
+    return _read_name(name)
+
+
+def _read_name(name: bytes) -> str:
     try:
         text = decode(name) if name.startswith(b'"') else None
     except ValueError:  # no JSON

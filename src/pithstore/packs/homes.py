@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from pithstore.digest import Digest
 from pithstore.engine import View
@@ -55,14 +56,10 @@ def _block(view: View, prefix: bytes) -> bytes:
 
 def _homed(view: View, position: int, wanted: set[Digest]) -> Iterator[tuple[Digest, bytes]]:
     """Those of the blobs whose home is the frame at that position."""
-    left = len(wanted)
     try:
         frame = read_frame(view, position)
     except Damaged:
         return
-    for ordinal in range(frame.bodies):
-        if frame.is_home(ordinal) and frame.digest(ordinal) in wanted:
-            yield frame.digest(ordinal), frame.body(ordinal)
-            left -= 1
-        if not left:
-            return
+    found = ((frame.digest(ordinal), ordinal) for ordinal in frame.homes)
+    held = ((digest, frame.body(ordinal)) for digest, ordinal in found if digest in wanted)
+    yield from islice(held, len(wanted))

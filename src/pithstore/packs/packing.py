@@ -31,11 +31,6 @@ class Plan:
     home: frozenset[Digest]
     frame_bytes: int
 
-    @property
-    def full(self) -> bool:
-        """Whether a later version would have no place in it, as a rule."""
-        return self.versions >= RUN_VERSIONS or 2 * self.frame_bytes > FRAME_BYTES
-
 
 class _Open:
     """A frame that is being planned."""
@@ -63,10 +58,7 @@ def plan(manifests: Iterable[Manifest], homes: set[Digest]) -> Iterator[Plan]:
             if section.digest not in frame.here and (section.digest in homes or section.size <= COPY_BYTES)
         }
         size = sum(new.values())
-        room = max(
-            FRAME_BYTES, min(_RECORDS * sum(section.size for section in manifest.sections), LARGEST_FRAME_BYTES)
-        )
-        if frame.versions and (frame.versions == RUN_VERSIONS or frame.size + size > room):
+        if frame.versions and (frame.versions == RUN_VERSIONS or _is_over(frame.size + size, manifest)):
             yield frame.close()
             frame = _Open()
             new |= {
@@ -82,3 +74,11 @@ def plan(manifests: Iterable[Manifest], homes: set[Digest]) -> Iterator[Plan]:
         homes.difference_update(new)
     if frame.versions:
         yield frame.close()
+
+
+def _is_over(size: int, manifest: Manifest) -> bool:
+    """Whether bodies of that many bytes are too much for one frame, with this as the last version."""
+    if size <= FRAME_BYTES:
+        return False
+    record_bytes = sum(section.size for section in manifest.sections)
+    return size > min(_RECORDS * record_bytes, LARGEST_FRAME_BYTES)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -38,40 +39,115 @@ def foreign_digests(frame: Frame, rows: Iterable[int]) -> list[Digest]:
     return [frame.foreign(ordinal)[0] for ordinal in ordinals]
 
 
-def snapshots(frame: Frame, foreign: Mapping[Digest, bytes]) -> Iterator[Digest]:
-    """The snapshot hash of each version of the frame, in order; Damaged where a section is not to be had.
+class Shape:
+    """The names of the sections of a version in canonical form, and what stands before each body in the record."""
 
-    What a version has in common with the one before, from its start on, is hashed once.
+    __slots__ = ("names", "size", "starts")
+
+    def __init__(self, names: tuple[bytes, ...]) -> None:
+        self.names = names
+        self.starts = [(b"," if i else b"{") + name + b":" for i, name in enumerate(names)]
+        self.size = sum(map(len, self.starts)) + len(b"}" if names else b"{}")
+
+
+@lru_cache(maxsize=1024)  # records of one family have few
+def shape_of(names: tuple[bytes, ...]) -> Shape:
+    """The shape with these names; equal ones are mostly the same object."""
+    return Shape(names)
+
+
+class Piece:
+    """Some versions in a row, put together from bodies: the shape of each and the ordinals of its sections.
+
+    None stands for a body that is not to be had.
     """
-    names: list[bytes] = []
-    ordinals: tuple[int, ...] = ()
-    states: list[HASH] = []  # after each section of the version before, where that was long
-    for row in range(frame.versions):
-        members = frame.members(row)
-        if sum(len(part) for _, part in members) < _LONG:
-            states.clear()
-            yield Digest.of(join_members(members, foreign))
-            continue
-        del states[_common(names, frame.names(row), ordinals, frame.ordinals(row)) :]
-        names, ordinals = frame.names(row), frame.ordinals(row)
-        for i in range(len(states), len(members)):
-            name, part = members[i]
-            state = states[-1].copy() if states else sha256()
-            state.update(b"%b%b:%b" % (b"," if i else b"{", name, _body(part, foreign)))
-            states.append(state)
-        state = states[-1].copy()
-        state.update(b"}")
-        yield Digest(state.digest())
+
+    __slots__ = ("bodies", "rows", "shapes", "sizes")
+
+    def __init__(
+        self, shapes: Sequence[Shape], rows: Sequence[tuple[int, ...]], bodies: Sequence[bytes | None]
+    ) -> None:
+        self.shapes, self.rows, self.bodies = shapes, rows, bodies
+        self.sizes = [0 if body is None else len(body) for body in bodies]
+
+    def size(self, row: int) -> int:
+        """How many bytes the record has."""
+        sizes = self.sizes
+        return self.shapes[row].size + sum([sizes[ordinal] for ordinal in self.rows[row]])
+
+    def parts(self, row: int, start: int = 0, stop: int | None = None) -> list[bytes]:
+        """The canonical form of the record in pieces, from one of its sections up to another, `}` at its end."""
+        bodies, parts = self.bodies, []
+        for before, ordinal in zip(self.shapes[row].starts[start:stop], self.rows[row][start:stop], strict=True):
+            body = bodies[ordinal]
+            if body is None:
+                raise Damaged("a section is damaged or missing")
+            parts += before, body
+        if stop is None:
+            parts.append(b"}" if self.rows[row] else b"{}")
+        return parts
+
+    def snapshots(self) -> Iterator[bytes | None]:
+        """The snapshot hash of each version, in order; None where a section is not to be had.
+
+        What a version has in common with the one before, from its start on, is hashed once.
+        """
+        lacking = {ordinal for ordinal, body in enumerate(self.bodies) if body is None}
+        kept: list[tuple[int, HASH]] = []  # after so many sections of the version before
+        common, last = 0, len(self.rows) - 1
+        for row in range(len(self.rows)):
+            while kept and kept[-1][0] > common:
+                kept.pop()
+            common = self._common(row) if row < last else 0
+            yield None if lacking and not lacking.isdisjoint(self.rows[row]) else self._hash(row, kept, common)
+
+    def _hash(self, row: int, kept: list[tuple[int, HASH]], common: int) -> bytes:
+        start, state = kept[-1] if kept else (0, None)
+        if common > start:
+            state = sha256() if state is None else state.copy()
+            state.update(b"".join(self.parts(row, start, common)))
+            kept.append((common, state))
+            start = common
+        rest = b"".join(self.parts(row, start))
+        if state is None:
+            return sha256(rest).digest()
+        state = state.copy()
+        state.update(rest)
+        return state.digest()
+
+    def _common(self, row: int) -> int:
+        """How many sections a version has in common with the next, from the first on; 0 where that is too little."""
+        mine, other = self.rows[row], self.rows[row + 1]
+        if self.shapes[row] is not self.shapes[row + 1]:
+            return 0
+        count = 0
+        for ordinal, next_ordinal in zip(mine, other, strict=False):
+            if ordinal != next_ordinal:
+                break
+            count += 1
+        sizes = self.sizes
+        return count if sum([sizes[ordinal] for ordinal in mine[:count]]) >= _LONG else 0
 
 
-def _common(names: list[bytes], now: list[bytes], ordinals: tuple[int, ...], ordinals_now: tuple[int, ...]) -> int:
-    """How many sections two versions have in common, from the first on."""
-    count = 0
-    for name, name_now, ordinal, ordinal_now in zip(names, now, ordinals, ordinals_now, strict=False):
-        if ordinal != ordinal_now or name != name_now:
-            break
-        count += 1
-    return count
+def piece_of(frame: Frame, foreign: Mapping[Digest, bytes]) -> Piece:
+    """The versions of a frame; `foreign` has the bodies that lie elsewhere."""
+    rows = [frame.ordinals(row) for row in range(frame.versions)]
+    shapes = [shape_of(tuple(frame.names(row))) for row in range(frame.versions)]
+    bodies: list[bytes | None] = [*frame.all_bodies()]
+    for ordinal in range(frame.bodies, frame.bodies + frame.foreigners):
+        digest, size = frame.foreign(ordinal)
+        body = foreign.get(digest)
+        bodies.append(body if body is not None and len(body) == size else None)
+    return Piece(shapes, rows, bodies)
+
+
+def snapshots(frame: Frame, foreign: Mapping[Digest, bytes]) -> Iterator[Digest]:
+    """The snapshot hash of each version of the frame, in order; Damaged where a section is not to be had."""
+    for row, snapshot in enumerate(piece_of(frame, foreign).snapshots()):
+        if snapshot is None:
+            join_members(frame.members(row), foreign)  # says which one
+            raise Damaged("a section that lies elsewhere has not the size that the frame says")
+        yield Digest(snapshot)
 
 
 def recipes(frame: Frame, rows: Iterable[int]) -> list[Manifest]:

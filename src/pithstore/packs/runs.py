@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
@@ -17,6 +17,7 @@ from pithstore.packs.run import Row, Run, encode_run
 from pithstore.seal import seal_many, unseal
 
 _FIRST_PACK = tail_key(0, 0)
+_KEPT = 256  # runs: a few kilobytes each
 
 
 def find(view: View, source: Source, number: int) -> tuple[Run, int] | None:
@@ -83,7 +84,7 @@ def read_run(source: Source, item: Item) -> Run:
         raise Damaged(f"{source}: the run up to version {number} is damaged ({error}); run verify") from None
 
 
-@lru_cache(maxsize=64)  # whoever resolves a reference reads the record next
+@lru_cache(maxsize=_KEPT)  # whoever resolves a reference reads the record next
 def decode_run(key: bytes, value: bytes) -> Run:
     """The run that an entry holds; Damaged where it is not as it was written."""
     return Run(unseal(VERSIONS, key, value))
@@ -111,10 +112,12 @@ def builders(view: View, source: Source) -> set[str]:
     return {name for run in forwards(view, source) for name in run.builders}
 
 
-def as_of(view: View, line: Line, moment: datetime, last: int) -> tuple[datetime, int] | None:
-    """The greatest (observed_at, number) of a line in runs with observed_at ≤ moment and number ≤ last."""
+def as_of(
+    view: View, source: Source, builders: Collection[str], moment: datetime, last: int
+) -> tuple[datetime, int] | None:
+    """The greatest (observed_at, number) in runs, over these builders, with observed_at ≤ moment and number ≤ last."""
     found: list[tuple[datetime, int]] = []
-    for times in _times(view, line):
+    for times in _times(view, source, builders):
         end = bisect_right(times, (moment, MAX_NUMBER))
         found += islice((time for time in reversed(times[:end]) if time[1] <= last), 1)
     return max(found, default=None)
@@ -124,17 +127,18 @@ def at(view: View, line: Line, moment: datetime) -> list[int]:
     """The numbers of the versions of a line in runs that were observed at exactly that moment, rising."""
     found = (
         (bisect_left(times, (moment, 0)), bisect_right(times, (moment, MAX_NUMBER)), times)
-        for times in _times(view, line)
+        for times in _times(view, line.source, (line.builder_version,))
     )
     return [number for start, end, times in found for _, number in times[start:end]]
 
 
-def _times(view: View, line: Line) -> Iterator[list[tuple[datetime, int]]]:
-    runs = forwards(view, line.source)
-    return (_sorted_times(run)[line.builder_version] for run in runs if line.builder_version in run.builders)
+def _times(view: View, source: Source, builders: Collection[str]) -> Iterator[list[tuple[datetime, int]]]:
+    for run in forwards(view, source):
+        times = _sorted_times(run)
+        yield from (times[builder] for builder in builders if builder in times)
 
 
-@lru_cache(maxsize=64)  # whoever puts records of past times asks for each of them
+@lru_cache(maxsize=_KEPT)  # whoever puts records of past times asks for each of them
 def _sorted_times(run: Run) -> dict[str, list[tuple[datetime, int]]]:
     """(observed_at, number) of the versions of each builder in a run, rising."""
     times: dict[str, list[tuple[datetime, int]]] = {builder: [] for builder in run.builders}

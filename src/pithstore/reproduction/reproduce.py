@@ -169,6 +169,6 @@ def recorded_checks(engine: Engine, source: Source | None = None) -> Iterator[Re
 
 def builder_named(engine: Engine, check: RecordedCheck) -> str | None:
     """The builder_version whose digest a recorded check has; None where the source has no version by it."""
-    lines = engine.view(lambda view: list(versions.lines(view, check.source)))
+    lines = engine.view(lambda view: versions.lines(view, check.source))
     names = (line.builder_version for line in lines)
     return next((name for name in names if builder_digest(name) == check.builder), None)

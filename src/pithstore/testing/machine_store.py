@@ -16,7 +16,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from pithstore.diff.values import as_patch, patch
 from pithstore.digest import Digest
 from pithstore.errors import Ambiguous, NotFound
-from pithstore.ingest import Arrival
 from pithstore.model import Manifest, SectionEntry, Source
 from pithstore.pointer import Json
 from pithstore.references import Ref
@@ -200,6 +199,7 @@ class StoreMachine(RuleBasedStateMachine):
         self._apply_patch = apply_patch
         self._model = Model()
         self._new_blobs = 0
+        self._texts: list[tuple[Record, str | bytes]] = []
         self._clock = Clock(_FIRST)
         self._patched = patched("pithstore.store.datetime", self._clock)
         self._patched.start()
@@ -220,13 +220,31 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(arrivals=st.lists(ARRIVALS, max_size=6))
     def put_batch(self, arrivals: list[tuple[Record, datetime | None]]) -> None:
         """Several records in one transaction, each with a time of its own or none."""
-        prepared = [Arrival(self._store.prepare(record), observed_at) for record, observed_at in arrivals]
+        prepared = [self._store.arrival(record, observed_at) for record, observed_at in arrivals]
         self._compare(arrivals, self._store.put_batch(prepared))
 
-    @rule(records=st.lists(RECORDS, max_size=6), observed_at=st.none() | TIMES)
-    def put_many(self, records: list[Record], observed_at: datetime | None) -> None:
+    @rule(written=st.lists(st.tuples(RECORDS, WRITINGS), max_size=6), observed_at=st.none() | TIMES)
+    def put_many(
+        self,
+        written: list[tuple[Record, Callable[[Record], Record | str | bytes]]],
+        observed_at: datetime | None,
+    ) -> None:
         """Several records, with one time."""
-        summary = self._store.put_many(iter(records), observed_at=observed_at)
+        given = [(record, write(record)) for record, write in written]
+        self._texts += [(record, text) for record, text in given if isinstance(text, str | bytes)]
+        self._put_many(given, observed_at)
+
+    @precondition(lambda self: self._texts)
+    @rule(data=st.data())
+    def put_texts_again(self, data: st.DataObject) -> None:
+        """Texts that were put before, byte for byte, the last of their lines or not."""
+        self._put_many(data.draw(st.lists(st.sampled_from(self._texts), min_size=1, max_size=6)), None)
+
+    def _put_many(
+        self, given: Sequence[tuple[Record, Record | str | bytes]], observed_at: datetime | None
+    ) -> None:
+        records = [record for record, _ in given]
+        summary = self._store.put_many((text for _, text in given), observed_at=observed_at)
         outcomes = [self._model.put(record, observed_at, self._clock.moment) for record in records]
         assert summary.records == len(records)
         assert summary.versions == sum(new for _, new in outcomes)

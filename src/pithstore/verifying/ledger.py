@@ -1,0 +1,125 @@
+"""The ledger of declared digests: each entry against what the records say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import lru_cache
+
+from pithstore.declared.declared_bytes import Declaring, find_declaring
+from pithstore.declared.ledger import Tally, add, decode_outcomes, encode_declarations, outcome_code, tally
+from pithstore.keys import SLOTS, source_slot
+from pithstore.packs.frame import read_name
+from pithstore.packs.rebuild import Piece, Shape
+from pithstore.profile import Profile
+from pithstore.report import Problem
+from pithstore.verifying.entries import History
+from pithstore.verifying.spaces import Found
+
+_SHORT, _KEPT = 1024, 4096
+
+_Told = tuple[tuple[str, ...], bytes]
+"""The names of the sections of a version, and what became of what they declare."""
+
+
+class LedgerCheck:
+    """Goes through the versions of one source after the other; counts what the ledger should say.
+
+    `unknown` has the slots that cannot be counted: a version in them cannot be read.
+    """
+
+    def __init__(self, profile: Profile, found: Found) -> None:
+        self._declares = profile.declared != "none"
+        self._found = found
+        self._counts: list[Counter[_Told]] = [Counter() for _ in range(SLOTS)]
+        self._memo: dict[tuple[str, bytes], Declaring | None] = {}
+        self.unknown: set[int] = set()
+
+    def begin(self, history: History) -> None:
+        """Take a source; nothing is said of one that was read while the ledger was not whole."""
+        self._history = history
+        self._slot = source_slot(history.source)
+        self._before: dict[str, Declaring] = {}
+        self._piece: Piece | None = None
+        self._known = history.whole_ledger and history.complete
+
+    def skip(self) -> None:
+        """A version of the source cannot be read: nothing is said of it and of those behind it."""
+        self._known = False
+
+    def check(self, number: int, said: bytes, piece: Piece, row: int) -> None:
+        """Compare what is said of a version, the next by number, with what its sections declare."""
+        if not self._known:
+            return
+        if piece is not self._piece:
+            self._piece, self._found_in = piece, {}
+        told = self._outcomes(piece, row)
+        if told.rstrip(b"\0") != said:
+            self._say_wrong(number)
+        if told:
+            self._counts[self._slot][names_of(piece.shapes[row]), told] += 1
+
+    def _outcomes(self, piece: Piece, row: int) -> bytes:
+        """What became of what each section declares; empty where none does."""
+        if not self._declares:
+            return b""
+        before, now = self._before, {}
+        codes = bytearray()
+        for key in zip(names_of(piece.shapes[row]), piece.rows[row], strict=True):
+            if key not in self._found_in:
+                self._found_in[key] = self._find(key[0], piece.bodies[key[1]] or b"")
+            declaring = self._found_in[key]
+            if declaring is None:
+                codes.append(0)
+            else:
+                old = before.get(key[0])
+                drift = None if old is None or old is declaring else declaring.drift_since(old)
+                codes.append(outcome_code(declaring.verdict, drift))
+                now[key[0]] = declaring
+        self._before = now
+        return bytes(codes) if now else b""
+
+    def _find(self, name: str, body: bytes) -> Declaring | None:
+        if len(body) > _SHORT:
+            return find_declaring(name, body)
+        key = name, body
+        if key not in self._memo:
+            if len(self._memo) >= _KEPT:
+                self._memo.clear()
+            self._memo[key] = find_declaring(name, body)
+        return self._memo[key]
+
+    def end(self) -> None:
+        """Compare what is left of the source."""
+        if not self._known:
+            self.unknown.add(self._slot)
+            return
+        declared = (each.declaration() for each in self._before.values())
+        if encode_declarations(declared) != self._history.standing:
+            self._say_wrong(None)
+        for number in self._history.stray_outcomes:
+            message = f"{self._history.source} version {number}: an entry in the ledger of declared digests is of no version"
+            self._found(Problem("declared-wrong", message, self._history.source, number))
+
+    def _say_wrong(self, number: int | None) -> None:
+        source = self._history.source
+        what = f"{source}" if number is None else f"{source} version {number}"
+        message = f"{what}: the ledger of declared digests does not say what the record declares"
+        self._found(Problem("declared-wrong", message, source, number))
+
+    def ledgers(self) -> list[dict[str, Tally]]:
+        """What each slot of the ledger should say."""
+        return [_ledger(counts) for counts in self._counts]
+
+
+@lru_cache(maxsize=1024)
+def names_of(shape: Shape) -> tuple[str, ...]:
+    """The names of the sections of a version that was rebuilt."""
+    return tuple([read_name(name) for name in shape.names])
+
+
+def _ledger(counts: Counter[_Told]) -> dict[str, Tally]:
+    ledger: dict[str, Tally] = {}
+    for (names, told), count in counts.items():
+        once = tally(decode_outcomes(told, names))
+        ledger = add(ledger, {name: row.times(count) for name, row in once.items()})
+    return ledger

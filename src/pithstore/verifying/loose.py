@@ -1,0 +1,141 @@
+"""Blobs and manifests that lie in no frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from operator import itemgetter
+
+import attrs
+
+from pithstore import blobs
+from pithstore.codec import Place
+from pithstore.digest import Digest
+from pithstore.engine import Engine, View
+from pithstore.errors import Damaged
+from pithstore.keys import BLOBS, MANIFESTS, TAIL
+from pithstore.packs import homes, runs
+from pithstore.report import Problem
+from pithstore.seal import unseal
+from pithstore.tail import slices
+from pithstore.verifying.spaces import Found, damaged_values, pages
+
+_PAGE, _PAGE_BYTES = 16_384, 64 * 1024 * 1024
+"""So many places are followed in the order in which they lie: the more, the fewer values of the tail are read twice."""
+_BYTES_AT_ONCE = 8 * 1024 * 1024
+
+_Placed = tuple[Digest, Place]
+
+
+class LooseCheck:
+    """Reads the blobs in the tail and the manifests; counts the blobs that are in no frame, and their bytes."""
+
+    def __init__(self, engine: Engine, found: Found) -> None:
+        self._engine = engine
+        self._found = found
+        self._damaged_values = {key: str(error) for key, error in damaged_values(engine, TAIL)}
+        self.blobs = self.unique_bytes = 0
+
+    def check_blobs(self) -> Iterator[int]:
+        """Hash every blob; how many more entries are done, page by page."""
+        after: bytes | None = None
+        while page := self._engine.view(partial(_read_page, after=after)):
+            after = page.last
+            self.blobs += page.entries - page.homed
+            self.unique_bytes += page.bytes
+            for problem in page.problems:
+                self._found(problem)
+            for place in page.places if self._damaged_values else ():
+                self._report_values(place)
+            yield page.entries
+
+    def _report_values(self, place: Place) -> None:
+        """Say once of each damaged value of the tail that a blob lies in it; what holds none is not missed."""
+        for part in slices(place):
+            message = self._damaged_values.pop(part.key, None)
+            if message is not None:
+                self._found(Problem("tail-damaged", message))
+
+    def check_manifests(self) -> Iterator[int]:
+        """Look at every manifest; how many more are done, page by page."""
+        for page in pages(self._engine, MANIFESTS):
+            for key, value in page:
+                try:
+                    unseal(MANIFESTS, key, value)
+                except Damaged as error:
+                    message = f"the manifest of snapshot {key.hex()} is damaged ({error})"
+                    self._found(Problem("manifest-damaged", message, digest=key.hex()))
+            yield len(page)
+
+
+@attrs.frozen
+class _Page:
+    """What was found in some entries of the index of blobs, in one state of the store.
+
+    `homed` of the blobs are in a frame too; `bytes` are of the others.
+    """
+
+    last: bytes
+    entries: int
+    homed: int
+    bytes: int
+    places: Sequence[Place]
+    problems: Sequence[Problem]
+
+
+def _read_page(view: View, after: bytes | None) -> _Page | None:
+    items = view.scan(BLOBS, after=after, limit=_PAGE)
+    if not items:
+        return None
+    placed: list[_Placed] = []
+    problems: list[Problem] = []
+    size = read = 0
+    for key, value in items:
+        read += 1
+        try:
+            place = blobs.read_place(key, value)
+            placed.append((Digest(key), place))
+            size += place.length
+        except (Damaged, ValueError) as error:
+            message = f"the index entry of blob {key.hex()} is damaged ({error})"
+            problems.append(Problem("place-damaged", message, digest=key.hex()))
+        if size >= _PAGE_BYTES:
+            break
+    problems += _damaged_bodies(view, placed)
+    homed = _homed(view, placed)
+    return _Page(
+        last=items[read - 1][0],
+        entries=read,
+        homed=len(homed),
+        bytes=size - sum(map(len, homed)),
+        places=[place for _, place in placed],
+        problems=problems,
+    )
+
+
+def _damaged_bodies(view: View, placed: Iterable[_Placed]) -> Iterator[Problem]:
+    for chunk in _chunks(sorted(placed, key=itemgetter(1))):
+        bodies = blobs.read_many(view, [place for _, place in chunk])
+        for (digest, _), body in zip(chunk, bodies, strict=True):
+            if Digest.of(body) != digest:
+                message = f"the bytes of blob {digest} are damaged"
+                yield Problem("blob-damaged", message, digest=str(digest))
+
+
+def _homed(view: View, placed: Iterable[_Placed]) -> list[bytes]:
+    """The bytes of those blobs that have their home in a frame: such a one was put again while that was damaged."""
+    if not runs.any_packs(view):
+        return []
+    return [body for _, body in homes.find(view, [digest for digest, _ in placed])]
+
+
+def _chunks(placed: Iterable[_Placed]) -> Iterator[list[_Placed]]:
+    chunk: list[_Placed] = []
+    size = 0
+    for each in placed:
+        chunk.append(each)
+        size += each[1].length
+        if size >= _BYTES_AT_ONCE:
+            yield chunk
+            chunk, size = [], 0
+    yield chunk
