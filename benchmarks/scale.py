@@ -110,21 +110,24 @@ def measure(case: Case, room: Path) -> Outcome:
     put = ask("put", large, stream=case.stream(0, case.sources))
     if case.compared:
         ask("put", small, stream=case.stream(0, SMALL_SOURCES))
-    tail = looked_at(case, room, case.sources)
+    tail = looked_at(case, room, 0)
     packed = ask("compact", large)
     if case.compared:
         ask("compact", small)
-    forms = {"as it was put": tail, "compacted": packed | looked_at(case, room, case.sources + case.added)}
+    forms = {"as it was put": tail, "compacted": packed | looked_at(case, room, 1)}
     return {"name": case.name, "sources": case.sources, "versions": case.versions, "put": put, "forms": forms}
 
 
-def looked_at(case: Case, room: Path, present: int) -> Row:
-    """What a store of so many sources takes and how fast it is; where it is compared, more are put."""
+def looked_at(case: Case, room: Path, turns: int) -> Row:
+    """What a store takes and how fast it is, and, where it is compared, that in turns, for which more are put.
+
+    So many turns were taken before; their sources went half into one store and half into the other.
+    """
     large, small = room / "large.pith", room / "small.pith"
-    found: Row = {"bytes": allocated(large), "stored": present * case.versions}
+    found: Row = {"bytes": allocated(large), "stored": (case.sources + turns * case.added) * case.versions}
     found |= ask("read", large, case.sources, case.versions) | ask("verify", large)
     if case.compared:
-        lines = case.stream(present, 2 * case.added)
+        lines = case.stream(case.sources + 2 * turns * case.added, 2 * case.added)
         found |= ask("drift", small, SMALL_SOURCES, large, case.sources, case.versions, stream=lines)
     return found
 

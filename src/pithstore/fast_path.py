@@ -24,7 +24,10 @@ from pithstore.reading import Reading, Section, of_sections, read_record, read_s
 from pithstore.section_memo import SectionMemo
 
 SMALL = 4096
-"""Bytes of a text that is sooner parsed as a whole than split into sections and looked up."""
+"""Bytes of a text from which on it is split into sections to be looked up: a smaller one is sooner parsed."""
+
+LONE = 0.9
+"""Share of a text from which on one section is the record: where it is another version, that section changed."""
 
 _LEAST_MEMBER = len('"":0,')
 """Bytes that a lost member takes away at least."""
@@ -119,23 +122,25 @@ def _recall(data: bytes, limits: Limits, wanted: Collection[str], memo: SectionM
     texts = {name: bytes(raw) for name, raw in _SPLITTER.decode(data).items()}
     if len(texts) > limits.sections:
         raise _Unsure
+    if max(map(len, texts.values()), default=0) > LONE * len(data):
+        return _read(data, limits, wanted)
     _check_members(data, b"".join(join(texts.items())), odd=False)
-    known = {key[0]: memo.find(key) for key in texts.items()}
-    brackets = {name: found.brackets if found else _brackets(texts[name]) for name, found in known.items()}
-    many = sum(brackets.values()) >= limits.containers or max(brackets.values(), default=0) >= limits.nesting
+    names = sorted(texts)
+    sections = [memo.find((name, texts[name])) or _learn(name, texts[name], limits, memo) for name in names]
+    brackets = [section.brackets for section in sections]
+    many = sum(brackets) >= limits.containers or max(brackets, default=0) >= limits.nesting
     if many and overgrown(data, limits):
         raise _Unsure
-    sections = [known[name] or _learn(memo, name, texts[name], brackets[name]) for name in sorted(known)]
-    whole = b"".join(join([(section.entry.name, section.body) for section in sections]))
-    named = [(section.entry.name, section.body) for section in sections if section.entry.name in wanted]
-    return of_sections(sections, whole, {name: _PLAIN_DECODER.decode(body) for name, body in named})
+    bodies = [(name, section.body) for name, section in zip(names, sections, strict=True)]
+    values: dict[str, Json] = {name: _PLAIN_DECODER.decode(body) for name, body in bodies if name in wanted}
+    return of_sections(sections, b"".join(join(bodies)), values)
 
 
-def _brackets(text: bytes) -> int:
-    return text.count(b"[") + text.count(b"{")
-
-
-def _learn(memo: SectionMemo, name: str, text: bytes, brackets: int) -> Section:
+def _learn(name: str, text: bytes, limits: Limits, memo: SectionMemo) -> Section:
+    """The section parsed, and kept in the memo; a text that alone is too much is not parsed."""
+    brackets = text.count(b"[") + text.count(b"{")
+    if brackets >= limits.nesting and overgrown(text, limits):
+        raise _Unsure
     value: Json = _DECODER.decode(text)
     spell = _Spelling()
     body = spell.write(value)

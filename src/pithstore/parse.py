@@ -97,7 +97,7 @@ def _decode(data: bytes, limits: Limits, decoder: json.JSONDecoder) -> Json:
 
 def overgrown(data: bytes, limits: Limits) -> bool:
     """Whether the text, up to its first error, has more arrays and objects than allowed, or deeper ones."""
-    if data.count(b"[") + data.count(b"{") <= min(limits.nesting, limits.containers):
+    if data.count(b"[") + data.count(b"{") <= limits.nesting:  # and so within `containers`, always more
         return False
     depth = containers = 0
     for chunk in _CHUNK.finditer(data):  # in chunks: the pieces between strings would fill the memory

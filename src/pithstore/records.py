@@ -33,7 +33,7 @@ def read_manifests(view: View, wanted: Sequence[Version]) -> list[Manifest]:
         if manifest is None:
             raise Damaged(
                 f"{version.source} version {version.number}: the manifest of snapshot {version.snapshot} is "
-                "damaged or missing; put the record again, or run verify"
+                "damaged or missing; put the record again with --again, or run verify"
             )
     return [manifest for manifest in found if manifest is not None]
 
@@ -160,7 +160,7 @@ def read_blob(view: View, digest: Digest) -> bytes:
         (body,) = read_bodies(view, [digest])
         if Digest.of(body) == digest:
             return body
-        raise Damaged(f"blob {digest} is damaged; put a record that holds it again, or run verify")
+        raise Damaged(f"blob {digest} is damaged; put a record that holds it with --again, or run verify")
     raise NotFound(f"there is no blob {digest}; 'pithstore ls REF' shows the digests of a version")
 
 
@@ -185,5 +185,5 @@ def _which_section(version: Version, manifest: Manifest, bodies: Sequence[bytes]
 def _damaged_section(version: Version, section: SectionEntry) -> str:
     return (
         f"{version.source} version {version.number}: section {section.name!r} (blob {section.digest}) is damaged "
-        "or missing; put the record again, or run verify"
+        "or missing; put the record again with --again, or run verify"
     )

@@ -27,6 +27,27 @@ def test_a_case_has_every_figure_in_both_forms(tmp_path: Path) -> None:
         assert "tiny, compacted" in table.text()
 
 
+def test_what_is_put_in_turns_was_put_into_neither_store_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put: list[range] = []
+
+    def ask(action: str, *given: object, stream: list[str] | None = None) -> scale.Row:
+        if stream and "small.pith" not in str(given[0]) or action == "drift":
+            assert stream
+            first, sources = (int(stream[stream.index(name) + 1]) for name in ("--first", "--sources"))
+            put.append(range(first, first + sources))
+        return {}
+
+    monkeypatch.setattr(scale, "ask", ask)
+    case = scale.Case("compared", "small", 10_000, 10, compared=True)
+    found = scale.measure(case, tmp_path)
+    assert [len(each) for each in put] == [10_000, 2 * case.added, 2 * case.added]
+    assert sum(map(len, put)) == len(set[int]().union(*put))
+    stored = [form["stored"] for form in found["forms"].values()]
+    assert stored == [100_000, 100_000 + large_store.ROUNDS * large_store.ROUND]
+
+
 @pytest.mark.process
 def test_a_question_that_fails_ends_the_run(tmp_path: Path) -> None:
     scale.ask("put", tmp_path / "one.pith", stream=scale.Case("tiny", "small", 1, 2).stream(0, 1))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from random import Random
 from unittest import mock
 
@@ -14,15 +15,19 @@ from hypothesis import strategies as st
 
 from pithstore import fast_path
 from pithstore.canonical import canonical, canonical_sections
+from pithstore.declared.declarations import declarations
+from pithstore.digest import Digest
 from pithstore.errors import InvalidRecord
 from pithstore.limits import DEFAULT_LIMITS, Limits
 from pithstore.parse import parse, parse_value
 from pithstore.pointer import Json
+from pithstore.reading import Reading
 from pithstore.record import prepare, snapshot_hash
+from pithstore.section_memo import SectionMemo
 from pithstore.testing.strategies import objects, records
 from tests.pure.archives import json_test_suite, naughty_strings, seed_text
 from tests.pure.hostile import CASES, Case, record_text
-from tests.pure.laws import definition, exactly, with_room
+from tests.pure.laws import definition, with_room
 from tests.pure.spellings import (
     double,
     escaped,
@@ -36,6 +41,9 @@ from tests.pure.spellings import (
 )
 from tests.pure.test_parse import FRAGMENTS, mutated
 
+MEMO = SectionMemo(4 * 1024 * 1024)
+"""It sees every text of these tests, and is full of sections of others when one comes."""
+
 VALUES = int(os.environ.get("PITHSTORE_VALUES", "60000"))
 """How many values the fuzz looks at."""
 
@@ -47,30 +55,59 @@ def types(value: object) -> object:
     return [types(item) for item in value] if isinstance(value, list) else type(value)
 
 
-def outcome(text: str | bytes, limits: Limits) -> object:
+def outcome(text: str | bytes, limits: Limits, memo: SectionMemo | None = None) -> object:
     """All that a caller of `prepare` sees."""
     try:
-        prepared = prepare(text, limits=limits)
+        prepared = prepare(text, limits=limits, memo=memo)
     except InvalidRecord as error:
         return type(error), str(error), error.reason, error.why, error.line, error.offset, error.pointer
     assert snapshot_hash(text, limits) == prepared.snapshot
     return prepared, repr(prepared), types(prepared.source_version)
 
 
+@contextmanager
+def every_text_is_split() -> Iterator[None]:
+    """A text of any size, and of one large section too, is looked up by section."""
+    with mock.patch.multiple(fast_path, SMALL=0, LONE=1):
+        yield
+
+
+def readings(text: str | bytes, limits: Limits, wanted: Collection[str] = ()) -> list[Reading | None]:
+    """The text as a whole, by section with an empty memo, and by section with memos that know some and all of it."""
+    cold = SectionMemo()
+    with every_text_is_split():
+        by_section = [fast_path.read(text, limits, wanted, memo) for memo in (cold, MEMO, cold)]
+    return [fast_path.read(text, limits, wanted), *by_section]
+
+
 def agree(text: str | bytes, limits: Limits = DEFAULT_LIMITS) -> bool:
-    """Hold the text as read with the fast path against the definition; whether the fast path had an answer."""
-    reading = fast_path.read(text, limits)
+    """Hold the text as read by every way against the definition; whether the fast path had an answer."""
     with mock.patch.object(fast_path, "read", return_value=None):
         slow = outcome(text, limits)
     assert outcome(text, limits) == slow
-    if reading is None:
-        return False
-    value = parse(text, limits)
-    assert exactly(reading.value, value)
-    assert types(reading.value) == types(value)
-    assert reading.sections == canonical_sections(value)
+    with every_text_is_split():
+        for memo in (cold := SectionMemo(), MEMO, cold):
+            assert outcome(text, limits, memo) == slow
+    whole, *by_section = readings(text, limits)
+    if any((whole, *by_section)):
+        value = parse(text, limits)
+        for reading in filter(None, readings(text, limits, value)):
+            hold(reading, value)
+    assert all(by_section) or not any((whole, *by_section))
+    return whole is not None
+
+
+def hold(reading: Reading, value: dict[str, Json]) -> None:
+    """Hold what was read against the value by the definition."""
+    assert definition({name: reading.values[name] for name in value}) == definition(value)
+    assert types({name: reading.values[name] for name in value}) == types(value)
+    assert [(entry.name, body) for entry, body in zip(reading.entries, reading.bodies, strict=True)] == (
+        canonical_sections(value)
+    )
+    assert all(Digest.of(body) == entry.digest for entry, body in zip(reading.entries, reading.bodies, strict=True))
+    assert all(len(body) == entry.size for entry, body in zip(reading.entries, reading.bodies, strict=True))
+    assert reading.declarations == declarations(value, dict(canonical_sections(value)))
     assert reading.whole == definition(value)
-    return True
 
 
 def agree_inside(value: bytes, limits: Limits = DEFAULT_LIMITS) -> bool:
@@ -263,13 +300,13 @@ BATCHES: tuple[Callable[[Random, int], str], ...] = (numbers, numbers, integers,
 
 def agree_in_bulk(text: str) -> bool:
     """What `agree` says of the section, without the rest of a record: cheap enough for millions of values."""
-    value = parse_value(text)
-    reading = fast_path.read(f'{{"a":{text}}}')
-    if reading is None:
-        return False
-    assert reading.sections == [("a", canonical(value))]
-    assert canonical(reading.value) == reading.whole
-    return True
+    expected = canonical(parse_value(text))
+    found = [reading for reading in readings(f'{{"a":{text}}}', DEFAULT_LIMITS, "a") if reading]
+    for reading in found:
+        assert reading.bodies == (expected,)
+        assert reading.whole == b'{"a":%b}' % expected
+        assert canonical(reading.values["a"]) == expected
+    return len(found) == 4
 
 
 def batches(random: Random, size: int) -> Iterator[tuple[str, int]]:
@@ -296,5 +333,6 @@ def test_many_objects_with_a_key_that_comes_twice() -> None:
         text = twice(random, members)
         for _ in range(random.randrange(3)):
             text = object_text(random, [("a", text), ("b", leaf_text(random))])
-        assert fast_path.read(text) is None
-        assert fast_path.read(f'{{"a":[{text}]}}') is None
+        assert not any(readings(text, DEFAULT_LIMITS))
+        assert not any(readings(f'{{"a":[{text}]}}', DEFAULT_LIMITS))
+        assert not any(readings(f'{{"b":0,"a":[{text}]}}', DEFAULT_LIMITS))

@@ -11,8 +11,8 @@ import pytest
 PURE = (
     *("errors", "digest", "limits", "pointer", "refusal", "canonical", "check_value", "fault", "parse"),
     *("quoting", "times", "model", "selectors", "references", "diff", "diff.list_keys", "profile"),
-    *("declared", "declared.declarations", "record", "diff.words", "diff.likeness", "diff.matching"),
-    *("diff.list_edits", "diff.sameness", "diff.changes", "diff.values", "diff.merge_patch", "diff.section_diff"),
+    *("declared", "declared.declarations", "reading", "record", "diff.words", "diff.likeness"),
+    *("diff.matching", "diff.list_edits", "diff.sameness", "diff.changes", "diff.values", "diff.merge_patch", "diff.section_diff"),
     *("rendering", "rendering.legible", "rendering.markup", "rendering.styled", "rendering.outline"),
     *("rendering.text_change", "rendering.diff_text", "rendering.diff_stat", "rendering.diff_markdown"),
     *("rendering.diff_html", "diff.comparison", "packs", "packs.frame", "packs.packing", "packs.rebuild"),

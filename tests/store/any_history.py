@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 from unittest.mock import patch as patched
@@ -65,11 +65,16 @@ HISTORIES: st.SearchStrategy[list[Put]] = st.lists(
 )
 
 
-def fill(store: Store, puts: Iterable[Put]) -> Plain:
-    """Put them, each at its moment; the same as plain lists."""
+def fill(store: Store, puts: Iterable[Put], compacted: Collection[int] = ()) -> Plain:
+    """Put them, each at its moment; the same as plain lists.
+
+    The store is compacted before the puts at these places.
+    """
     model, clock = Model(), Clock(FIRST)
     with patched("pithstore.store.datetime", clock):
-        for record, observed_at, step in puts:
+        for place, (record, observed_at, step) in enumerate(puts):
+            if place in compacted:
+                store.compact()
             clock.moment += step
             kept, stored = model.put(record, observed_at, clock.moment)
             result = store.put(json.dumps(record), observed_at=observed_at)

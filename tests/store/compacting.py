@@ -105,12 +105,17 @@ class Stopped(Exception):
     """The process ends here."""
 
 
-class Stopping:
-    """An engine, and its successors, of which nothing answers any more after so many transactions."""
+class Stepping:
+    """An engine, and its successors, that tells how many transactions began before the one that begins now.
 
-    def __init__(self, engine: Engine, steps: int) -> None:
+    What is told is outside of all transactions, so it may use the engine itself.
+    """
+
+    def __init__(self, engine: Engine, tell: Callable[[int], None]) -> None:
         self._engine = engine
-        self.left = steps
+        self._tell = tell
+        self.steps = 0
+        self._inside = False
         self.limits, self.stored_bytes, self.close = engine.limits, engine.stored_bytes, engine.close
 
     def view(self, fn: Callable[[View], T]) -> T:
@@ -120,27 +125,42 @@ class Stopping:
         return self.step(lambda: self._engine.update(fn))
 
     def successor(self) -> Successor:
-        return _StoppingSuccessor(self, self._engine.successor())
+        return _SteppingSuccessor(self, self._engine.successor())
 
     def step(self, call: Callable[[], T]) -> T:
-        """What the call gives, if it is not one too many."""
-        self.left -= 1
-        if self.left < 0:
-            raise Stopped
-        return call()
+        """What the call gives."""
+        if self._inside:
+            return call()
+        self._tell(self.steps)
+        self.steps += 1
+        self._inside = True
+        try:
+            return call()
+        finally:
+            self._inside = False
 
 
-class _StoppingSuccessor:
-    def __init__(self, stopping: Stopping, successor: Successor) -> None:
-        self._stopping = stopping
+class _SteppingSuccessor:
+    def __init__(self, stepping: Stepping, successor: Successor) -> None:
+        self._stepping = stepping
         self._successor = successor
         self.fresh, self.close, self.discard = successor.fresh, successor.close, successor.discard
 
     def view(self, fn: Callable[[View], T]) -> T:
-        return self._stopping.step(lambda: self._successor.view(fn))
+        return self._stepping.step(lambda: self._successor.view(fn))
 
     def update(self, fn: Callable[[Update], T]) -> T:
-        return self._stopping.step(lambda: self._successor.update(fn))
+        return self._stepping.step(lambda: self._successor.update(fn))
 
     def take_over(self, fn: Callable[[View, Update], T]) -> T:
-        return self._stopping.step(lambda: self._successor.take_over(fn))
+        return self._stepping.step(lambda: self._successor.take_over(fn))
+
+
+def stopping(engine: Engine, steps: int) -> Stepping:
+    """The engine, of which nothing answers any more after so many transactions."""
+
+    def tell(step: int) -> None:
+        if step >= steps:
+            raise Stopped
+
+    return Stepping(engine, tell)

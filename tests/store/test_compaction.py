@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
@@ -17,10 +19,28 @@ from pithstore.engine import Engine
 from pithstore.engine.lmdb import LmdbEngine
 from pithstore.engine.memory import MemoryEngine
 from pithstore.errors import StoreBusy
-from pithstore.keys import BLOBS, CHANGED, MANIFESTS, PACKS, SPACES, TAIL
+from pithstore.keys import BLOBS, CHANGED, MANIFESTS, SPACES, TAIL
+from pithstore.pointer import Json
 from pithstore.store import Store
-from tests.store.compacting import AFTER, BEFORE, LATER, Stopped, Stopping, make_steps_small, put_all, told
+from tests.store.compacting import (
+    AFTER,
+    BEFORE,
+    FIRST,
+    HOUR,
+    LATER,
+    SHARED,
+    Put,
+    Stepping,
+    Stopped,
+    declaring,
+    make_steps_small,
+    put_all,
+    stopping,
+    told,
+)
 from tests.store.shelves import EngineName, entries_of, new_store, record, replace_entries
+
+LONG = bool(os.environ.get("PITHSTORE_LONG"))
 
 
 def test_a_compacted_store_says_what_it_said(store: Store) -> None:
@@ -81,49 +101,89 @@ def half_compacted(engine_name: EngineName, directory: Path) -> Store:
 
 
 def steps_of_a_compaction(store: Store) -> int:
-    stopping = Stopping(store._engine, 10_000)
-    compact(stopping)
-    return 10_000 - stopping.left
+    stepping = stopping(store._engine, 100_000)
+    compact(stepping)
+    return stepping.steps
 
 
-def generations(directory: Path) -> int:
-    return len(list(directory.glob("gen-*")))
+class Copies:
+    """Stores that are the same, half compacted, each to be spoilt once."""
 
+    def __init__(self, engine_name: EngineName, directory: Path) -> None:
+        self._name = engine_name
+        self._numbers = count()
+        self._directory = directory
+        with half_compacted(engine_name, directory / "original") as store:
+            self.said = told(store)
+            self._entries = entries_of(store._engine)
+        with self.opened() as store:
+            self.steps = steps_of_a_compaction(store)
+            assert told(store) == self.said
+        every = 1 if engine_name == "memory" or LONG else 7
+        self.some_steps = range(0, self.steps, every)
+        """All of them, or as many as there is time for."""
 
-def test_a_compaction_is_stopped_at_any_point_and_gone_on_with(
-    engine_name: EngineName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_steps_small(monkeypatch)
-    with half_compacted(engine_name, tmp_path / "whole") as whole:
-        first = entries_of(whole._engine)
-        said = told(whole)
-        shutil.copytree(tmp_path / "whole", tmp_path / "copy") if engine_name == "lmdb" else None
-        steps = steps_of_a_compaction(whole)
-        assert told(whole) == said
-    assert steps > 60
-    for step in range(steps):
-        directory = tmp_path / f"stopped at {step}"
-        if engine_name == "lmdb":
-            shutil.copytree(tmp_path / "copy", directory)
-            engine: Engine = LmdbEngine.open(directory, SPACES)
+    @contextmanager
+    def opened(self) -> Iterator[Store]:
+        """One of them.  In the end there is one generation of it."""
+        copy = self._directory / f"copy {next(self._numbers)}"
+        if self._name == "memory":
+            engine: Engine = MemoryEngine(SPACES)
+            replace_entries(engine, self._entries)
         else:
-            engine = MemoryEngine(SPACES)
-            replace_entries(engine, first)
-        with pytest.raises(Stopped):
-            compact(Stopping(engine, step))
-        if engine_name == "lmdb":
-            engine.close()
-            engine = LmdbEngine.open(directory, SPACES)
+            shutil.copytree(self._directory / "original", copy)
+            engine = LmdbEngine.open(copy, SPACES)
         with Store(engine) as store:
-            assert told(store) == said, step
+            yield store
+        assert self._name == "memory" or len(list(copy.glob("gen-*"))) == 1
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+@pytest.fixture
+def copies(engine_name: EngineName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Copies:
+    make_steps_small(monkeypatch)
+    return Copies(engine_name, tmp_path)
+
+
+def test_a_compaction_is_stopped_at_any_point_and_gone_on_with(copies: Copies) -> None:
+    assert copies.steps > 60
+    for step in copies.some_steps:
+        with copies.opened() as store:
+            with pytest.raises(Stopped):
+                compact(stopping(store._engine, step))
+            assert told(store) == copies.said, step
             put_all(store, LATER[: step % 4])
             now = told(store)
+            for _ in range(2):
+                store.compact()
+                assert told(store) == now, step
+
+
+def test_what_is_put_between_any_two_steps_is_kept(copies: Copies, tmp_path: Path) -> None:
+    def puts(n: int) -> list[Put]:
+        """Of sources that are packed first and last and new ones, with large sections that nobody had."""
+        between: Json = ["another long section " * 40, n]
+        return [
+            (record("1", x=0, same="s" * 300, big=[SHARED, 0]), None),
+            *((record(identity, x=n, big=between), None) for identity in ("0 first of all", "n5", "~")),
+            (record("2", x=n, **({} if n else {"claims": declaring([n])})), FIRST + n * HOUR),
+        ]
+
+    with new_store("memory", tmp_path / "plain") as plain:
+        put_all(plain, [*BEFORE, *AFTER, *(put for n in range(3) for put in puts(n))])
+        expected = contents(plain)
+    for first in copies.some_steps[:-3]:
+        with copies.opened() as store:
+
+            def tell(step: int, store: Store = store, first: int = first) -> None:
+                if first <= step < first + 3:
+                    put_all(store, puts(step - first))
+
+            compact(Stepping(store._engine, tell))
+            assert contents(store) == expected, first
+            now = told(store)
             store.compact()
-            assert told(store) == now, step
-            store.compact()
-            assert told(store) == now, step
-        assert engine_name == "memory" or generations(directory) == 1
-        shutil.rmtree(directory, ignore_errors=True)
+            assert told(store) == now, first
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -135,12 +195,12 @@ def test_a_compaction_that_is_stopped_again_and_again_comes_to_its_end(
     with half_compacted(engine_name, tmp_path / "store") as store:
         for one, observed_at in LATER:
             with suppress(Stopped):
-                compact(Stopping(store._engine, chance.randrange(60)))
+                compact(stopping(store._engine, chance.randrange(60)))
             store.put(one, observed_at=observed_at)
         said = told(store)
         for steps in count(1):
             try:
-                compact(Stopping(store._engine, steps))
+                compact(stopping(store._engine, steps))
                 break
             except Stopped:
                 assert steps % 10 or told(store) == said
@@ -150,7 +210,7 @@ def test_a_compaction_that_is_stopped_again_and_again_comes_to_its_end(
 # Others go on meanwhile.
 
 
-def test_what_is_put_while_a_compaction_goes_on_is_kept(
+def test_many_puts_while_compactions_go_on(
     engine_name: EngineName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_steps_small(monkeypatch)

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 def command() -> None:
     """Write the store anew, densely, and give back the space that it took.
 
-    Others may go on reading and writing.  The old generation stays until the new one is complete and was read again,
-    so both need room.  A compaction that was interrupted goes on where it was.
+    Others may go on reading and writing.  The old generation stays until the new one is complete and was read
+    again, so both need room.  A compaction that was interrupted goes on where it was.
 
-    JSON, one object: "versions" (packed now), "before_bytes", "after_bytes" (on the medium), "bytes_per_version" (null
-    for an empty store).
+    JSON, one object: "versions" (packed now), "before_bytes", "after_bytes" (on the medium), "bytes_per_version"
+    (null for an empty store).
     """
     with options.open_store(readonly=False) as store:
         try:

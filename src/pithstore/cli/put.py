@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="What to do behind a record that is refused.",
 )
-@click.option("--again", is_flag=True, help="Put files that were put before once more.")
+@click.option("--again", is_flag=True, help="Put files that were put before once more, and mend damage.")
 @click.option(
     "--from-archive", "archive", metavar="FILE", help="Restore an archive of 'export' into an empty store."
 )

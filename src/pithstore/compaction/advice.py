@@ -12,8 +12,8 @@ _LEAST_BYTES = 32 * 1024 * 1024
 def loose_bytes(engine: Engine) -> int:
     """How many bytes of the store no compaction has packed yet, where one would pay; else 0.
 
-    It pays where a store is not small and less than half of it is packed.  How much it would give back nobody knows
-    before: that depends on what the records have in common.
+    It pays where a store is not small and less than half of it is packed.  How much it would give back depends on
+    what the records have in common.
     """
     stored = engine.stored_bytes()
     if stored < _LEAST_BYTES:

@@ -42,12 +42,14 @@ def carry_sources(view: View, successor: Update, keys: Sequence[bytes], writer: 
     names = zip(keys, view.get_many(SOURCES, keys), strict=True)
     successor.put_many(SOURCES, [(key, name) for key, name in names if name is not None])
     items = [item for key in keys for item in _beyond_runs(view, successor, key)]
+    standing = [key + STANDING for key in keys]  # a source that declares nothing any more has none
+    successor.delete_many(VERSIONS, standing)
     successor.put_many(VERSIONS, items)
     snapshots = sorted({value[:DIGEST_BYTES] for key, value in items if split_key(key)[1] == VERSION})
     manifests = zip(snapshots, view.get_many(MANIFESTS, snapshots), strict=True)
     found = [(snapshot, value) for snapshot, value in manifests if value is not None]
     successor.put_many(MANIFESTS, found)
-    _carry_blobs(view, successor, found, writer)
+    carry_blobs(view, successor, sorted({Digest(raw) for item in found for raw in _digests(item)}), writer)
 
 
 def _beyond_runs(view: View, successor: View, key: bytes) -> Iterator[Item]:
@@ -68,11 +70,9 @@ def _is_beyond(item: Item, source_bytes: int, packed: int) -> bool:
     return kind in (HEAD, STANDING) or (kind != RUN and int.from_bytes(key[-4:], "big") > packed)
 
 
-def _carry_blobs(view: View, successor: Update, manifests: Sequence[Item], writer: int) -> None:
-    """Bring the bodies that these manifests name and the successor has neither in its tail nor in a frame."""
-    digests = sorted({Digest(raw) for item in manifests for raw in _digests(item)})
-    known = zip(digests, successor_has(successor, digests), strict=True)
-    lacking = [digest for digest, has in known if not has]
+def carry_blobs(view: View, successor: Update, digests: Sequence[Digest], writer: int) -> None:
+    """Bring those of the blobs that the successor has neither in its tail nor in a frame."""
+    lacking = lacking_blobs(successor, digests)
     places = blobs.locate_many(view, lacking)
     loose = [(digest, place) for digest, place in zip(lacking, places, strict=True) if place is not None]
     bodies = blobs.read_many(view, [place for _, place in loose])
@@ -85,10 +85,12 @@ def _digests(item: Item) -> Iterator[bytes]:
     yield from decode_section_digests(unseal(MANIFESTS, *item)).values()
 
 
-def successor_has(successor: View, digests: Sequence[Digest]) -> list[bool]:
-    """Whether each blob is in the tail or a frame of the successor."""
-    loose, packed = blobs.has_many(successor, digests), homes.has_many(successor, digests)
-    return [a or b for a, b in zip(loose, packed, strict=True)]
+def lacking_blobs(successor: View, digests: Sequence[Digest]) -> list[Digest]:
+    """Those of the blobs that are neither in the tail nor in a frame of the successor."""
+    known = zip(digests, blobs.has_many(successor, digests), strict=True)
+    wanted = [digest for digest, loose in known if not loose]
+    packed = {digest for digest, _ in homes.find(successor, wanted)}
+    return [digest for digest in wanted if digest not in packed]
 
 
 def _tail_end(successor: View, writer: int) -> TailEnd:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import heapq
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from typing import IO
+from typing import IO, Self
 
+from pithstore import records
+from pithstore.compaction.carry import lacking_blobs
 from pithstore.digest import Digest
 from pithstore.engine import Item, Successor, Update, View
+from pithstore.engine.system_errors import system_errors
 from pithstore.errors import Damaged
-from pithstore.keys import PLACES, RUN
+from pithstore.keys import PLACES, RUN, VERSIONS
 from pithstore.model import Source
-from pithstore.packs import homes
 from pithstore.packs.frame import Frame
 from pithstore.packs.frames import read_frame
 from pithstore.packs.places import ROW_BYTES, blocks, row
@@ -27,30 +30,31 @@ _ROWS_AT_ONCE = 1_000_000
 _BLOCKS_AT_ONCE = 2000
 
 
-def check(successor: Successor, checked: Callable[[int], None]) -> None:
+def check(successor: Successor, checked: Callable[[int], None], bring: Callable[[Sequence[Digest]], None]) -> None:
     """Hash every body, rebuild every version, and write the places; Damaged where a version is not what it was.
 
-    `checked` is told how many versions more have been looked at.
+    `checked` is told how many versions more have been looked at.  `bring` carries large sections over that have no
+    home in the successor: what brought them first was put when its source was packed already.
     """
     successor.update(_forget_places)
-    leaning: list[tuple[Source, Item]] = []
-    rows = _Sorted()
-    for source, item in _runs(successor):
-        run = read_run(source, item)
-        frame = successor.view(partial(read_frame, position=run.position))
-        rows.extend(
-            row(Digest.of(frame.body(ordinal)), run.position)
-            for ordinal in range(frame.bodies)
-            if frame.is_home(ordinal)
-        )
-        if foreign_digests(frame, range(frame.versions)):
-            leaning.append((source, item))
-        else:
-            _compare(source, run, frame, {})
-        checked(run.count)
-    _write_places(successor, rows.merged())
-    for source, item in leaning:
-        successor.view(partial(_check_leaning, source=source, item=item))
+    leaning: list[tuple[Source, bytes]] = []
+    with _Sorted() as rows:
+        for source, item in _runs(successor):
+            run = read_run(source, item)
+            with _naming(source, run):
+                frame = successor.view(partial(read_frame, position=run.position))
+                rows.extend(row(frame.digest(ordinal), run.position) for ordinal in frame.homes)
+                if frame.foreigners:
+                    leaning.append((source, item[0]))
+                else:
+                    _compare(run, frame, {})
+            checked(run.count)
+        _write_places(successor, rows.merged())
+    for source, key in leaning:
+        lacking = successor.view(partial(_lacking, source=source, key=key))
+        if lacking:
+            bring(lacking)
+        successor.view(partial(_check_leaning, source=source, key=key))
 
 
 def _runs(successor: Successor) -> Iterator[tuple[Source, Item]]:
@@ -61,24 +65,46 @@ def _runs(successor: Successor) -> Iterator[tuple[Source, Item]]:
                 yield source, item
 
 
-def _check_leaning(view: View, source: Source, item: Item) -> None:
-    """Compare the versions of a frame some of whose sections lie in other frames."""
-    run = read_run(source, item)
+def _leaning(view: View, source: Source, key: bytes) -> tuple[Run, Frame, list[Digest]]:
+    (value,) = view.get_many(VERSIONS, [key])
+    run = read_run(source, (key, value or b""))
     frame = read_frame(view, run.position)
-    digests = foreign_digests(frame, range(frame.versions))
-    found = zip(digests, homes.read_many(view, digests), strict=True)
-    _compare(source, run, frame, {digest: body for digest, body in found if body is not None})
+    return run, frame, foreign_digests(frame, range(frame.versions))
 
 
-def _compare(source: Source, run: Run, frame: Frame, foreign: dict[Digest, bytes]) -> None:
+def _lacking(view: View, source: Source, key: bytes) -> list[Digest]:
+    """The sections that a frame says lie elsewhere, and that lie nowhere."""
+    return lacking_blobs(view, _leaning(view, source, key)[2])
+
+
+def _check_leaning(view: View, source: Source, key: bytes) -> None:
+    """Compare the versions of a frame some of whose sections lie elsewhere."""
+    run, frame, digests = _leaning(view, source, key)
+    bodies = zip(digests, records.read_bodies(view, digests), strict=True)
+    with _naming(source, run):
+        _compare(run, frame, {digest: body for digest, body in bodies if Digest.of(body) == digest})
+
+
+@contextmanager
+def _naming(source: Source, run: Run) -> Iterator[None]:
+    """Say of damage inside which versions cannot be packed."""
+    try:
+        yield
+    except Damaged as error:
+        numbers = [run.number(row) for row in (0, run.count - 1)]
+        which = f"version {numbers[0]}" if run.count == 1 else "versions {} to {}".format(*numbers)
+        raise Damaged(
+            f"{source} {which} cannot be packed: {error}; the store is as it was: run verify, and put the record "
+            "again with --again"
+        ) from None
+
+
+def _compare(run: Run, frame: Frame, foreign: dict[Digest, bytes]) -> None:
     if frame.versions != run.count:
-        raise Damaged(f"{source}: a frame has {frame.versions} versions, and its run {run.count}")
+        raise Damaged(f"their frame has {frame.versions}")
     for i, snapshot in enumerate(snapshots(frame, foreign)):
         if snapshot != run.snapshot(i):
-            raise Damaged(
-                f"{source} version {run.number(i)} cannot be packed: its sections do not add up to snapshot "
-                f"{run.snapshot(i)}; the store is as it was: run verify"
-            )
+            raise Damaged(f"the sections of version {run.number(i)} do not add up to snapshot {run.snapshot(i)}")
 
 
 def _forget_places(update: Update) -> None:
@@ -103,13 +129,21 @@ class _Sorted:
         self._rows: list[bytes] = []
         self._files: list[IO[bytes]] = []
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files:
+            file.close()
+
     def extend(self, rows: Iterable[bytes]) -> None:
         """Take some rows."""
         self._rows.extend(rows)
         if len(self._rows) >= _ROWS_AT_ONCE:
-            file = tempfile.TemporaryFile()  # noqa: SIM115 - read again by `merged`
-            file.writelines(sorted(self._rows))
-            self._files.append(file)
+            with system_errors(tempfile.gettempdir()):
+                file = tempfile.TemporaryFile()  # noqa: SIM115 - read again by `merged`
+                self._files.append(file)
+                file.writelines(sorted(self._rows))
             self._rows = []
 
     def merged(self) -> Iterator[bytes]:
@@ -118,7 +152,6 @@ class _Sorted:
 
 
 def _read_rows(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        file.seek(0)
-        while piece := file.read(ROW_BYTES):
-            yield piece
+    file.seek(0)
+    while piece := file.read(ROW_BYTES):
+        yield piece

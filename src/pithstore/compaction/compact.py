@@ -1,8 +1,8 @@
 """The compaction of a store: all that is in it, densely, in its next generation.
 
 Readers and writers go on.  Every step leaves the successor sound and says how far it has come, so a compaction
-that was interrupted goes on where it was; nothing of the present generation is touched but the mark that makes puts
-note what they change.
+that was interrupted goes on where it was; nothing of the present generation is touched but the mark that makes
+puts note what they change.
 """
 
 from __future__ import annotations
@@ -13,20 +13,22 @@ from functools import partial
 import attrs
 
 from pithstore import journal
-from pithstore.compaction.carry import carry_sources, carry_whole
+from pithstore.compaction.carry import carry_blobs, carry_sources, carry_whole
 from pithstore.compaction.check import check
 from pithstore.compaction.dictionary import tail_values, train
 from pithstore.compaction.pack import pack
 from pithstore.compaction.state import State, forget_state, read_state, write_state
+from pithstore.digest import Digest
 from pithstore.engine import Engine, Successor, Update, View
-from pithstore.errors import StoreBusy
-from pithstore.keys import DICTIONARIES, SOURCES, SPACES, VERSIONS
+from pithstore.errors import Damaged, StoreBusy
+from pithstore.keys import DICTIONARIES, META, SOURCES, SPACES, VERSIONS
 from pithstore.packs.frames import next_sequence, read_dictionary, write_dictionary
 from pithstore.report import CompactReport
 from pithstore.stat import stat
 
 _SOURCES_AT_ONCE = 500
 _FEW_SOURCES, _ROUNDS = 1000, 5
+_ENTRIES_AT_ONCE = 1000
 
 Progress = Callable[[int, int], None]
 """Is told how many versions are done, and of about how many: each is packed once and looked at once."""
@@ -41,6 +43,9 @@ def compact(engine: Engine, progress: Progress = lambda _done, _all: None) -> Co
     successor = engine.successor()
     try:
         packed = _Compaction(engine, successor, progress, 2 * before.versions).run()
+    except Damaged:  # it is in the successor too, where nobody could mend it
+        successor.discard()
+        raise
     finally:
         successor.close()
     return CompactReport(versions=packed, before_bytes=before.stored_bytes, after_bytes=engine.stored_bytes())
@@ -63,12 +68,17 @@ class _Compaction:
             for reached, versions in pack(self._engine, self._successor, self._dictionary(), state):
                 state, packed = reached, packed + versions
                 self._advance(versions)
-            check(self._successor, self._advance)
+            check(self._successor, self._advance, partial(self._bring, mark=state.mark))
             state = attrs.evolve(state, checked=True)
             self._successor.update(partial(write_state, state=state))
         self._carry_most(state.mark)
         self._successor.take_over(partial(_take_over, mark=state.mark))
         return packed
+
+    def _bring(self, digests: Sequence[Digest], mark: int) -> None:
+        self._engine.view(
+            lambda view: self._successor.update(lambda update: carry_blobs(view, update, digests, mark))
+        )
 
     def _advance(self, versions: int) -> None:
         self._done += versions
@@ -83,7 +93,9 @@ class _Compaction:
                 self._successor.update(partial(_forget_beyond, key=state.key))
             return state
         if state is not None:
-            self._successor.update(_forget_all)
+            for space in (*(space for space in SPACES if space != META), META):  # the state goes last
+                while self._successor.update(partial(_forget_some, space=space)):
+                    pass
         state = State(self._engine.update(journal.begin))
         self._successor.update(partial(write_state, state=state))
         return state
@@ -127,14 +139,13 @@ def _forget_beyond(update: Update, key: bytes) -> None:
     """Take away what an interrupted step may have left of the source after the last complete one."""
     for space in (VERSIONS, SOURCES):
         after = key + b"\xff" if key else None
-        while items := update.scan(space, after=after, limit=1000):
+        while items := update.scan(space, after=after, limit=_ENTRIES_AT_ONCE):
             update.delete_many(space, [found for found, _ in items])
 
 
-def _forget_all(update: Update) -> None:
-    for space in SPACES:
-        while items := update.scan(space, limit=1000):
-            update.delete_many(space, [key for key, _ in items])
+def _forget_some(update: Update, space: str) -> int:
+    """How many entries more were taken away."""
+    return update.delete_many(space, [key for key, _ in update.scan(space, limit=_ENTRIES_AT_ONCE)])
 
 
 def _take_over(view: View, successor: Update, mark: int) -> None:

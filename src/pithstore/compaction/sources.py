@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from pithstore import blobs, manifests
+from pithstore import blobs, manifests, records
 from pithstore.codec import LineHead, Place
 from pithstore.digest import Digest
 from pithstore.engine import Item, View
 from pithstore.errors import Damaged
 from pithstore.keys import LINE, OUTCOMES, RUN, STANDING, VERSION, VERSIONS, source_mark
 from pithstore.model import Manifest, Source, Version
+from pithstore.packs.frame import Frame
 from pithstore.packs.frames import read_frame, read_packed
 from pithstore.packs.packing import FRAME_BYTES, RUN_VERSIONS, Plan, plan
-from pithstore.packs.rebuild import recipes
+from pithstore.packs.rebuild import foreign_digests, recipes, snapshots
 from pithstore.packs.run import Row, Run
 from pithstore.packs.runs import read_run
 from pithstore.seal import unseal
@@ -59,73 +60,118 @@ class Dense:
 
 
 @attrs.frozen
+class _Stretch:
+    """Versions that are to be packed, by rising number; of the first ones the manifests have been read already."""
+
+    rows: list[Row] = attrs.field(factory=list)
+    opened: list[Manifest] = attrs.field(factory=list)
+
+    @property
+    def unread(self) -> list[Version]:
+        """Those whose manifests have not been read."""
+        return [row.version for row in self.rows[len(self.opened) :]]
+
+
+@attrs.frozen
 class _Loose:
-    """The versions of a source that are to be packed, by rising number, and what is known for them."""
+    """What a source has, by rising number: runs that stay, and between them what is to be packed."""
 
     source: Source
-    kept: list[Kept]
-    rows: list[Row]
-    heads: dict[str, LineHead]
-    opened: list[Manifest]
-    bodies: dict[Digest, bytes]
-    homes: set[Digest]
+    runs: list[Kept | _Stretch] = attrs.field(factory=list)
+    heads: dict[str, LineHead] = attrs.field(factory=dict)
+    bodies: dict[Digest, bytes] = attrs.field(factory=dict)
+    homes: set[Digest] = attrs.field(factory=set)
+
+    @property
+    def stretches(self) -> list[_Stretch]:
+        """What is to be packed."""
+        return [run for run in self.runs if isinstance(run, _Stretch)]
 
 
 def dense(view: View, page: Sequence[Entries]) -> Iterator[Dense]:
     """What each source of a page of the index becomes; Damaged names what cannot be read."""
     names = source_names(view, [key for key, _ in page])
     loose = [_loose(view, source, len(key), items) for source, (key, items) in zip(names, page, strict=True)]
-    recipes_of = _manifests(view, [row.version for each in loose for row in each.rows[len(each.opened) :]])
+    recipes_of = _manifests(view, [one for each in loose for stretch in each.stretches for one in stretch.unread])
     digests = {section.digest for manifest in recipes_of.values() for section in manifest.sections}
     ordered = sorted(digests)
     located = zip(ordered, blobs.locate_many(view, ordered), strict=True)
     places = {digest: place for digest, place in located if place is not None}
     for each, (key, items) in zip(loose, page, strict=True):
         standing = [item for item in items if item[0].endswith(STANDING) and len(item[0]) == len(key) + 1]
-        runs: list[Kept | Parcel] = [*each.kept, *_parcels(each, recipes_of, places)]
-        yield Dense(key, each.source, standing, runs)
+        yield Dense(key, each.source, standing, list(_packed(each, recipes_of, places)))
 
 
 def _loose(view: View, source: Source, source_bytes: int, items: Sequence[Item]) -> _Loose:
     by_kind: dict[bytes, list[Item]] = {}
     for item in items:
         by_kind.setdefault(item[0][source_bytes : source_bytes + 1], []).append(item)
-    found = _Loose(source, [], [], {}, [], {}, set())
+    found = _Loose(source)
     versions = [read_version(source, item) for item in by_kind.get(VERSION, ())]
-    _take_runs(view, found, by_kind.get(RUN, []), open_last=bool(versions))
+    last = _take_runs(view, found, by_kind.get(RUN, []), open_last=bool(versions))
     outcomes = {key[-4:]: unseal(VERSIONS, key, value) for key, value in by_kind.get(OUTCOMES, ())}
-    found.rows.extend(Row(version, outcomes.get(version.number.to_bytes(4, "big"), b"")) for version in versions)
+    last.rows.extend(Row(version, outcomes.get(version.number.to_bytes(4, "big"), b"")) for version in versions)
     for item in by_kind.get(LINE, ()):
         head = read_line_head(source, item)
         found.heads[head.builder_version] = head
     return found
 
 
-def _take_runs(view: View, found: _Loose, items: Sequence[Item], *, open_last: bool) -> None:
-    """Keep the runs; the last one is opened where there is more to come and room for it."""
+def _take_runs(view: View, found: _Loose, items: Sequence[Item], *, open_last: bool) -> _Stretch:
+    """Take the runs; the stretch that what comes behind them belongs to.
+
+    They stay as they are, but for those whose frames were mended, and the last one where there is more to come and
+    room for it.
+    """
     for item in items:
         run = read_run(found.source, item)
         if open_last and item is items[-1] and _has_room(view, run):
             _open(view, found, run)
+        elif any(manifests.has_many(view, list(run.snapshots))) and sound_frame(view, run) is None:
+            found.runs.append(_Stretch(_rows(found, run)))
         else:
-            found.kept.append(Kept(item[0], unseal(VERSIONS, *item), run.position))
+            found.runs.append(Kept(item[0], unseal(VERSIONS, *item), run.position))
+    if not (found.runs and isinstance(found.runs[-1], _Stretch)):
+        found.runs.append(_Stretch())
+    return found.stretches[-1]
 
 
 def _has_room(view: View, run: Run) -> bool:
-    return 2 * run.count <= RUN_VERSIONS and 2 * read_packed(view, run.position)[0].frame_bytes <= FRAME_BYTES
+    try:
+        frame_bytes = read_packed(view, run.position)[0].frame_bytes
+    except Damaged:  # it has to be packed anew, if it was mended
+        frame_bytes = 0
+    return 2 * run.count <= RUN_VERSIONS and 2 * frame_bytes <= FRAME_BYTES
 
 
 def _open(view: View, found: _Loose, run: Run) -> None:
-    frame = read_frame(view, run.position)
-    for ordinal in range(frame.bodies):
-        body = frame.body(ordinal)
-        digest = Digest.of(body)
+    frame = sound_frame(view, run)
+    opened = _Stretch(_rows(found, run))
+    found.runs.append(opened)
+    if frame is None:
+        return  # what can be read of it otherwise, be it mended or not, is read as that of other versions is
+    for ordinal, body in enumerate(frame.all_bodies()):
+        digest = frame.digest(ordinal)
         found.bodies[digest] = body
         if frame.is_home(ordinal):
             found.homes.add(digest)
-    found.opened.extend(recipes(frame, range(frame.versions)))
-    found.rows.extend(Row(run.version(found.source, row), run.outcomes(row)) for row in range(run.count))
+    opened.opened.extend(recipes(frame, range(frame.versions)))
+
+
+def _rows(found: _Loose, run: Run) -> list[Row]:
     found.heads.update((head.builder_version, head) for head in run.line_heads())
+    return [Row(run.version(found.source, row), run.outcomes(row)) for row in range(run.count)]
+
+
+def sound_frame(view: View, run: Run) -> Frame | None:
+    """The frame of a run; None where not every version comes out of it as it was."""
+    try:
+        frame = read_frame(view, run.position)
+        digests = foreign_digests(frame, range(frame.versions))
+        foreign = dict(zip(digests, records.read_bodies(view, digests), strict=True))
+        return frame if list(snapshots(frame, foreign)) == list(run.snapshots) else None
+    except Damaged:
+        return None
 
 
 def _manifests(view: View, versions: Sequence[Version]) -> dict[Digest, Manifest]:
@@ -139,25 +185,39 @@ def _manifests(view: View, versions: Sequence[Version]) -> dict[Digest, Manifest
     return {version.snapshot: manifest for version, manifest in found.items() if manifest is not None}
 
 
-def _parcels(
+def _packed(
     each: _Loose, recipes_of: Mapping[Digest, Manifest], places: Mapping[Digest, Place]
-) -> Iterator[Parcel]:
-    loose = [recipes_of[row.version.snapshot] for row in each.rows[len(each.opened) :]]
-    wanted = [*each.opened, *loose]
+) -> Iterator[Kept | Parcel]:
     mine = source_mark(each.source)
-    brought = {section.digest for manifest in loose for section in manifest.sections}
+    unread = [recipes_of[version.snapshot] for stretch in each.stretches for version in stretch.unread]
+    brought = {section.digest for manifest in unread for section in manifest.sections}
     homes = each.homes | {
         digest for digest in brought if (place := places.get(digest)) is not None and place.home == mine
     }
-    newest = {row.version.builder_version: row.version.number for row in each.rows}
+    for run in each.runs:
+        if isinstance(run, _Stretch):
+            wanted = [*run.opened, *[recipes_of[version.snapshot] for version in run.unread]]
+            yield from _parcels(each, run.rows, wanted, homes, places)
+        else:
+            yield run
+
+
+def _parcels(
+    each: _Loose,
+    rows: Sequence[Row],
+    wanted: Sequence[Manifest],
+    homes: set[Digest],
+    places: Mapping[Digest, Place],
+) -> Iterator[Parcel]:
+    newest = {row.version.builder_version: row.version.number for row in rows}
     start = 0
     for one in plan(wanted, homes):
-        rows = each.rows[start : start + one.versions]
-        numbers = {row.version.number for row in rows}
+        some = rows[start : start + one.versions]
+        numbers = {row.version.number for row in some}
         heads = {
             name: head
             for name, head in each.heads.items()
             if head.number in numbers and newest.get(name) == head.number
         }
-        yield Parcel(each.source, rows, wanted[start : start + one.versions], one, heads, each.bodies, places)
+        yield Parcel(each.source, some, wanted[start : start + one.versions], one, heads, each.bodies, places)
         start += one.versions

@@ -27,20 +27,21 @@ class Gate:
         if getattr(self._mine, "inside", False):
             raise UsageError("this thread is inside a transaction: a second one would wait for itself")
 
-    @contextlib.contextmanager
-    def shared(self) -> Iterator[None]:
-        """Be inside with a transaction."""
+    def enter(self) -> None:
+        """Be inside with a transaction, until `leave`; as it is gone through by every read, it is no context."""
         self.refuse_nested()
         with self._changed:
-            self._changed.wait_for(lambda: not self._closed)
+            while self._closed:
+                self._changed.wait()
             self.live += 1
         self._mine.inside = True
-        try:
-            yield
-        finally:
-            self._mine.inside = False
-            with self._changed:
-                self.live -= 1
+
+    def leave(self) -> None:
+        """Be outside again."""
+        self._mine.inside = False
+        with self._changed:
+            self.live -= 1
+            if self._closed:  # somebody waits to be alone
                 self._changed.notify_all()
 
     @contextlib.contextmanager

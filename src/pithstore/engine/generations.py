@@ -51,6 +51,15 @@ def read_current(root: str) -> tuple[str, Stamp]:
     return name, Stamp(status.st_ino, status.st_mtime_ns)
 
 
+def is_current(path: str, stamp: Stamp) -> bool:
+    """Whether CURRENT, at that path, is still as it was; asked before every transaction."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return False
+    return status.st_ino == stamp.inode and status.st_mtime_ns == stamp.modified_ns
+
+
 def current_stamp(root: str) -> Stamp | None:
     """The stamp of CURRENT as it is now; None where there is no such file any more."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from itertools import accumulate
 
 from pithstore.engine import Update, View
 from pithstore.errors import Damaged
@@ -64,26 +65,31 @@ def _stream(view: View, sequence: int, offset: int, count: int, sealed: bool) ->
 
 
 class _Recent:
-    """The frames that were expanded last: who reads a version reads its neighbours next, or its sections.
+    """The frames that were asked for last: who reads a version reads its neighbours next, or its sections.
 
     A frame is known by the bytes that it was expanded from, which are read each time.
     """
 
     def __init__(self) -> None:
-        self._known: tuple[tuple[bytes, Frame], ...] = ()
+        self._known: tuple[tuple[bytes, Frame, int], ...] = ()
 
     def expand(self, view: View, header: Header, data: bytes) -> Frame:
         """The frame that these bytes are."""
-        for packed, frame in self._known:
+        known = self._known
+        for place, (packed, frame, _) in enumerate(known):
             if packed == data:
+                if place:
+                    self._known = (known[place], *known[:place], *known[place + 1 :])
                 return frame
         frame = Frame(unpack(header, data, partial(read_dictionary, view)))
-        if header.frame_bytes <= _KEPT_BYTES:  # threads may forget each other's: no harm
-            self._known = ((data, frame), *self._known[: _KEPT - 1])
+        sizes = accumulate((size for _, _, size in known), initial=header.frame_bytes)
+        kept = sum(size <= _KEPT_BYTES for size in sizes)
+        if kept:  # threads may forget each other's frames: no harm
+            self._known = ((data, frame, header.frame_bytes), *known[: min(kept, _KEPT) - 1])
         return frame
 
 
-_KEPT, _KEPT_BYTES = 4, 1024 * 1024
+_KEPT, _KEPT_BYTES = 32, 2 * 1024 * 1024
 _recent = _Recent()
 
 

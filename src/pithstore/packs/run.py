@@ -210,6 +210,11 @@ class Run:
         return Digest(self._data[start : start + DIGEST_BYTES])
 
     @property
+    def snapshots(self) -> Iterator[Digest]:
+        """The snapshot hashes, row by row."""
+        return map(self.snapshot, range(self.count))
+
+    @property
     def builders(self) -> list[str]:
         """The builders that have a version here."""
         return self._tables.builders

@@ -20,8 +20,7 @@ from pithstore.report import Problem
 from pithstore.seal import unseal
 from pithstore.sources import read_source
 from pithstore.survey import Entries, end_of, page_from
-from pithstore.verifying.made import made_of, times_of
-from pithstore.verifying.made import time_text
+from pithstore.verifying.made import made_of, time_text, times_of
 from pithstore.versions import read_line_head
 
 _ROOM = 8 * 1024 * 1024
@@ -82,13 +81,13 @@ class History:
 class Page:
     """Whole sources of one state of the store; `after` is where the next page begins.
 
-    `nameless` says what is wrong with sources that cannot be told; `dictionaries` are those that the frames need and
-    were not known yet, by their marks.
+    `problems` are of sources that cannot be told; `dictionaries` are those that the frames need and were not known
+    yet, by their marks.
     """
 
     after: bytes
     histories: Sequence[History]
-    nameless: Sequence[Problem]
+    problems: Sequence[Problem]
     dictionaries: Mapping[bytes, bytes | Damaged]
 
 
@@ -100,13 +99,13 @@ def read_page(view: View, after: bytes | None, known: Collection[bytes]) -> Page
     whole_ledger = meta.keeps_whole_ledger(view)
     names = view.get_many(SOURCES, [key for key, _ in entries])
     histories: list[History] = []
-    nameless: list[Problem] = []
+    problems: list[Problem] = []
     room = _ROOM
     for each, name in zip(entries, names, strict=True):
         try:
             source = _source(each, name)
         except Damaged as error:
-            nameless.append(Problem("source-damaged", str(error)))
+            problems.append(Problem("source-damaged", str(error)))
         else:
             histories.append(_Reading(view, source, len(each[0]), room).read(each[1], whole_ledger))
             room -= sum(_packed_bytes(stretch) for stretch in histories[-1].stretches)
@@ -114,7 +113,7 @@ def read_page(view: View, after: bytes | None, known: Collection[bytes]) -> Page
         if room <= 0:
             break
     marks = {mark for history in histories for mark in _dictionaries(history)} - set(known) - {NO_DICTIONARY}
-    return Page(after or b"", histories, nameless, {mark: _dictionary(view, mark) for mark in sorted(marks)})
+    return Page(after or b"", histories, problems, {mark: _dictionary(view, mark) for mark in sorted(marks)})
 
 
 def _source(entries: Entries, name: bytes | None) -> Source:
@@ -211,7 +210,10 @@ class _Reading:
 
     def _read_run(self, item: Item) -> None:
         run = read_run(self._source, item)
-        said = [_checked(run.number(row), run.payload(row)) for row in range(run.count)]
+        try:
+            said = [_checked(run.number(row), run.payload(row)) for row in range(run.count)]
+        except (Damaged, OverflowError) as error:
+            raise Damaged(f"{self._source}: the run up to version {run.number(run.count - 1)} is damaged ({error})") from None
         frame = read_frame_of(self._view, run) if self._room > 0 else None
         if isinstance(frame, tuple):
             self._room -= len(frame[1])

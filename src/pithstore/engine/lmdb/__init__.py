@@ -10,6 +10,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
+import lmdb
+
 from pithstore.engine import EngineLimits, T, Update, View
 from pithstore.engine.generations import (
     FIRST_GENERATION,
@@ -22,7 +24,7 @@ from pithstore.engine.lmdb.environment import Environment, share
 from pithstore.engine.lmdb.open_generation import RESERVED, reserve
 from pithstore.engine.lmdb.successor import LmdbSuccessor
 from pithstore.engine.lmdb.transaction import MAX_KEY_BYTES, LmdbTransaction
-from pithstore.engine.lmdb.translate import lmdb_errors
+from pithstore.engine.lmdb.translate import lmdb_errors, translated
 from pithstore.engine.system_errors import system_errors
 from pithstore.engine.write_lock import WriteLock
 from pithstore.errors import NoStore, StoreExists, UsageError
@@ -98,8 +100,13 @@ class LmdbEngine:
 
     def view(self, fn: Callable[[View], T]) -> T:
         """What `fn` returns for one consistent state of the store."""
-        with self._retained() as environment, lmdb_errors(environment.root):
+        environment = self._retain()
+        try:
             return environment.view(fn, self._patience)
+        except lmdb.Error as error:
+            raise translated(error, environment.root) from None
+        finally:
+            environment.release()
 
     def update(self, fn: Callable[[Update], T]) -> T:
         """What `fn` returned in the run whose writes are now on the medium."""
@@ -130,13 +137,17 @@ class LmdbEngine:
 
     @contextlib.contextmanager
     def _retained(self) -> Iterator[Environment]:
+        environment = self._retain()
+        try:
+            yield environment
+        finally:
+            environment.release()
+
+    def _retain(self) -> Environment:
         if self._closed:
             raise UsageError("the store is closed")
         self._environment.retain()
-        try:
-            yield self._environment
-        finally:
-            self._environment.release()
+        return self._environment
 
 
 def _blocks_bytes(path: str) -> int:
@@ -157,8 +168,7 @@ def _create_generation(root: str, spaces: Sequence[str], first: Callable[[Update
         with environment.begin(write=True) as raw:
             databases = {space: environment.open_db(space.encode(), txn=raw) for space in spaces}
             if first is not None:
-                with LmdbTransaction.around(raw, databases) as transaction:
-                    first(transaction)
+                LmdbTransaction(raw, databases).run(first)
     finally:
         environment.close()
     sync_directory(directory)

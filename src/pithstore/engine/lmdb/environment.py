@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from pithstore.engine import T, Update, View
 from pithstore.engine.gate import Gate
 from pithstore.engine.generations import (
+    CURRENT,
     Stamp,
     current_stamp,
     hold_in_use,
+    is_current,
     read_current,
     sweep,
 )
@@ -48,6 +50,7 @@ class Environment:
         self._later = later
         self.map_size = map_size or RESERVED
         self._lock = WriteLock(root)
+        self._current = os.path.join(root, CURRENT)
         self._stamp: Stamp | None = None
         try:
             self._follow_current(patience)
@@ -60,9 +63,12 @@ class Environment:
         self.gate.refuse_nested()
         while True:
             self._follow_current(patience)
-            with self.gate.shared():
-                seen = self._generation.map_bytes()
+            self.gate.enter()
+            try:
+                seen = self._generation.map_bytes
                 done = self._generation.try_view(fn)
+            finally:
+                self.gate.leave()
             if done is not None:
                 return done[0]
             self._grow_map(seen)
@@ -71,9 +77,12 @@ class Environment:
         """What `fn` returned in the run that was committed."""
         with self.writing(patience):
             while True:
-                with self.gate.shared():
-                    seen = self._generation.map_bytes()
+                self.gate.enter()
+                try:
+                    seen = self._generation.map_bytes
                     done = self._generation.try_update(fn)
+                finally:
+                    self.gate.leave()
                 if done is not None:
                     return done[0]
                 self._grow_map(seen)
@@ -110,12 +119,12 @@ class Environment:
                 raise
 
     def _follow_current(self, patience: float) -> None:
-        with system_errors(self.root):
-            if current_stamp(self.root) == self._stamp:
-                return
-            # Opening the spaces takes LMDB's write lock where one can write: wait for ours, which can end.
-            with contextlib.nullcontext() if self.readonly else self._lock.held(patience):
-                self._reopen_if_moved()
+        if self._stamp is not None and is_current(self._current, self._stamp):
+            return
+        # Opening the spaces takes LMDB's write lock where one can write: wait for ours, which can end.
+        unwritten = contextlib.nullcontext() if self.readonly else self._lock.held(patience)
+        with system_errors(self.root), unwritten:
+            self._reopen_if_moved()
 
     def _reopen_if_moved(self) -> None:
         if current_stamp(self.root) != self._stamp:

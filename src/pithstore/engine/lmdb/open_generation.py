@@ -31,6 +31,8 @@ class OpenGeneration:
         self.directory = directory
         self._data_file = os.path.join(directory, "data.mdb")
         self._raw = reserve(directory, map_size, readonly=readonly)
+        self.map_bytes = self._raw.info()["map_size"]
+        """The size of the map now, to be given to `grow` by a transaction that did not fit."""
         try:
             self._raw.reader_check()
             self._size_at_reader_check = os.stat(self._data_file).st_size
@@ -47,9 +49,9 @@ class OpenGeneration:
             raw = self._raw.begin()
         except lmdb.MapResizedError:
             return None
+        transaction = LmdbTransaction(raw, self._databases)
         try:
-            with LmdbTransaction.around(raw, self._databases) as transaction:
-                return (fn(transaction),)
+            return (transaction.run(fn),)
         finally:
             raw.abort()
 
@@ -61,8 +63,7 @@ class OpenGeneration:
         raw: lmdb.Transaction[bytes] | None = None
         try:
             raw = self._raw.begin(write=True)
-            with LmdbTransaction.around(raw, self._databases) as transaction:
-                result = fn(transaction)
+            result = LmdbTransaction(raw, self._databases).run(fn)
             if finishes:
                 raw.delete(_UNFINISHED)
             raw.commit()
@@ -85,16 +86,12 @@ class OpenGeneration:
         with self._raw.begin(write=True) as raw:
             raw.put(_UNFINISHED, b"")
 
-    def map_bytes(self) -> int:
-        """The size of the map now, to be given to `grow` by a transaction that did not fit."""
-        return self._raw.info()["map_size"]
-
     def grow(self, seen: int) -> None:
         """Make the map larger than it was then, for what this process or another wrote.
 
         StorageFailed where the system gives no more; the generation is closed then.
         """
-        if self.map_bytes() <= seen:
+        if self.map_bytes <= seen:
             self._resize(seen)
 
     def close(self) -> None:
@@ -106,6 +103,7 @@ class OpenGeneration:
         size = 2 * max(seen, os.stat(self._data_file).st_size)
         try:
             self._raw.set_mapsize(size)
+            self.map_bytes = self._raw.info()["map_size"]
         except lmdb.MemoryError:
             self.close()  # LMDB has let go of the old map already
             raise StorageFailed(
@@ -122,7 +120,7 @@ class OpenGeneration:
     def _open_space(self, space: str, later: bool, *, readonly: bool) -> lmdb._Database | None:
         """The space; None where it is one that may be missing, is, and cannot be made."""
         while True:
-            seen = self.map_bytes()
+            seen = self.map_bytes
             try:
                 return self._raw.open_db(space.encode(), create=later and not readonly)
             except (lmdb.MapResizedError, lmdb.MapFullError):

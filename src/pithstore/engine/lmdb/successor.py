@@ -85,10 +85,13 @@ class LmdbSuccessor:
     def _run(self, attempt: Callable[[OpenGeneration], tuple[T] | None]) -> T:
         """What the attempt gave, in a map that was large enough for it."""
         while True:
-            with self._gate.shared():
+            self._gate.enter()
+            try:
                 generation = self._opened()
-                seen = generation.map_bytes()
+                seen = generation.map_bytes
                 done = attempt(generation)
+            finally:
+                self._gate.leave()
             if done is not None:
                 return done[0]
             self._grow(generation, seen)

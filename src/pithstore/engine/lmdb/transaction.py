@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Self
 
 import lmdb
 
-from pithstore.engine import Item
+from pithstore.engine import Item, T
 from pithstore.errors import UsageError
 
 MAX_KEY_BYTES = 511
@@ -23,17 +22,12 @@ class LmdbTransaction:
         self._raw: lmdb.Transaction[bytes] | None = raw
         self._databases = databases
 
-    @classmethod
-    @contextlib.contextmanager
-    def around(
-        cls, raw: lmdb.Transaction[bytes], databases: Mapping[str, lmdb._Database | None]
-    ) -> Iterator[Self]:
-        """The transaction, cut off from LMDB's when the block ends."""
-        transaction = cls(raw, databases)
+    def run(self, fn: Callable[[Self], T]) -> T:
+        """What `fn` returns; this object is of no use after it."""
         try:
-            yield transaction
+            return fn(self)
         finally:
-            transaction._raw = None
+            self._raw = None
 
     def _at(self, space: str) -> tuple[lmdb.Transaction[bytes], lmdb._Database | None]:
         """The transaction and the database of the space; None for one that is missing, and so empty."""

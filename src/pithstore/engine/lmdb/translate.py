@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import lmdb
 
 from pithstore.engine.system_errors import storage_failed
-from pithstore.errors import Damaged, StoreBusy
+from pithstore.errors import Damaged, PithstoreError, StoreBusy
 
 MAX_READERS = 1024
 _DAMAGE = (
@@ -30,12 +30,17 @@ def lmdb_errors(root: str, remedy: str = "restore it from a copy") -> Iterator[N
     """
     try:
         yield
-    except lmdb.ReadersFullError:
-        raise StoreBusy(f"{root}: over {MAX_READERS} readers at once; try again when some have ended") from None
-    except _DAMAGE as error:
-        raise Damaged(f"{root}: the data file is damaged ({_plain(error)}); {remedy}") from None
     except lmdb.Error as error:
-        raise storage_failed(root, error.code, _plain(error)) from None
+        raise translated(error, root, remedy) from None
+
+
+def translated(error: lmdb.Error, root: str, remedy: str = "restore it from a copy") -> PithstoreError:
+    """What LMDB said of what is at `root`, as an error of ours."""
+    if isinstance(error, lmdb.ReadersFullError):
+        return StoreBusy(f"{root}: over {MAX_READERS} readers at once; try again when some have ended")
+    if isinstance(error, _DAMAGE):
+        return Damaged(f"{root}: the data file is damaged ({_plain(error)}); {remedy}")
+    return storage_failed(root, error.code, _plain(error))
 
 
 def _plain(error: lmdb.Error) -> str:
