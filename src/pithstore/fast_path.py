@@ -107,7 +107,8 @@ def _read(data: bytes, limits: Limits, wanted: Collection[str]) -> Reading:
         raise _Unsure
     spell = _Spelling()
     bodies = [
-        (name, orjson.dumps(value[name], default=spell, option=orjson.OPT_SORT_KEYS)) for name in sorted(value)
+        (name, bytes(memoryview(orjson.dumps(value[name], default=spell, option=orjson.OPT_SORT_KEYS))))
+        for name in sorted(value)
     ]
     reading = read_record(value, bodies, spell.write)
     _check_members(data, reading.whole, spell.odd)
@@ -145,7 +146,8 @@ def _learn(name: str, text: bytes, limits: Limits, memo: SectionMemo) -> Section
     spell = _Spelling()
     body = spell.write(value)
     _check_members(text, body, spell.odd)
-    section = read_section(name, value, text if text == body else body, spell.write, brackets)
+    body = text if text == body else bytes(memoryview(body))  # orjson leaves its output at the size of its buffer
+    section = read_section(name, value, body, spell.write, brackets)
     memo.keep((name, text), section)
     return section
 

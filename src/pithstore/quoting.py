@@ -27,6 +27,8 @@ def quote_kind(kind: str) -> str:
 
 def unquote(text: str) -> str:
     """The name that a quoted text stands for; UsageError where a `%` starts no escape or the bytes no UTF-8."""
+    if "%" not in text and text.isascii():
+        return text
     bad = _BAD_ESCAPE.search(text)
     if bad:
         raise UsageError(f"'%' in {text!r} is not followed by two hexadecimal digits; write a plain '%' as '%25'")

@@ -360,10 +360,16 @@ def _latest(view: View, sources: Iterable[Source], horizon: Horizon) -> list[Ver
     return [version for version in found if version is not None]
 
 
+def _get_record(view: View, ref: Ref, horizon: Horizon) -> bytes:
+    number = getattr(ref.selector, "number", None)  # that of a ByNumber, which need not be imported for it
+    packed = None if number is None or not horizon.is_open else records.read_packed(view, ref.source, number)
+    return records.read_record(view, resolve(view, ref, horizon)) if packed is None else packed
+
+
 def _get_bytes(view: View, ref: Ref, horizon: Horizon) -> bytes:
-    version = resolve(view, ref, horizon)
     if not ref.pointer:
-        return records.read_record(view, version)
+        return _get_record(view, ref, horizon)
+    version = resolve(view, ref, horizon)
     section, *tokens = ref.pointer
     body = records.read_section(view, version, section)
     if not tokens:

@@ -11,7 +11,7 @@ from pithstore.digest import Digest
 from pithstore.engine import View
 from pithstore.errors import Damaged, NotFound
 from pithstore.keys import version_key
-from pithstore.model import Manifest, SectionEntry, Version
+from pithstore.model import Manifest, SectionEntry, Source, Version
 from pithstore.packs import homes, runs
 from pithstore.packs.frame import Frame
 from pithstore.packs.frames import read_frame
@@ -44,6 +44,22 @@ def read_record(view: View, version: Version) -> bytes:
     if packed is None:
         return _joined(view, version)
     return _packed(view, packed[0].position, [packed[1]], [version], 0)[0]
+
+
+def read_packed(view: View, source: Source, number: int) -> bytes | None:
+    """The canonical bytes of a version that lies in a frame; None where it does not, or not as it was.
+
+    Nothing of the version is decoded but where its frame is, and its snapshot hash.
+    """
+    found = runs.find(view, source, number)
+    if found is None:
+        return None
+    run, row = found
+    try:
+        record = _from_frame(view, read_frame(view, run.position), row, {})
+    except (Damaged, IndexError):  # a frame of fewer versions than its run
+        return None
+    return record if Digest.of(record) == run.snapshot(row) else None
 
 
 def read_many(view: View, wanted: Sequence[Version], room: int = _ROOM) -> list[bytes]:

@@ -24,7 +24,7 @@ Questions: TypeAlias = Iterator[tuple[str, Callable[[], object]]]
 
 TICK = timedelta(microseconds=1)
 UNKNOWN = Source("k", "there is none such")
-_CLOSE, _FAR = 3, 7  # versions of a long history that are asked everything: the first and last, and a few between
+_CLOSE, _FAR = 3, 29  # versions of a long history that are asked everything: the first and last, and a few between
 
 
 def answers(reader: Reader, builders: Sequence[str]) -> Answers:
@@ -103,16 +103,16 @@ def _selectors(history: Sequence[Version], builders: Sequence[str]) -> Iterator[
     """Every kind of selector, among them some that mean nothing."""
     last = history[-1].number
     yield None
-    yield from map(ByNumber, (0, *range(1, last + 1, _CLOSE), last, last + 1, 2**32))
+    yield from map(ByNumber, (0, *range(1, last + 1, 11), last, last + 1, 2**32))
     yield from map(Before, (*range(0, last, _FAR), last - 1, last, 2**40))
     yield from map(ByBuilder, (*builders, "nobody"))
     moments = sorted({moment for each in history for moment in (each.observed_at, each.recorded_at)})
-    yield from (AsOf(moment - step) for moment in (*moments[:9], *moments[9::_FAR]) for step in (TICK, 0 * TICK))
-    yield from (BySnapshot(str(version.snapshot)[:8]) for version in history[::_CLOSE])
+    yield from (AsOf(moment - step) for moment in (*moments[:5], *moments[5::_FAR]) for step in (TICK, 0 * TICK))
+    yield from (BySnapshot(str(version.snapshot)[:8]) for version in history[::11])
 
 
 def _some(history: Sequence[Version]) -> list[Version]:
-    if len(history) < 2 * _FAR:
+    if len(history) < 3 * _CLOSE:
         return list(history)
     return [*history[:_CLOSE], *history[_CLOSE:-_CLOSE:_FAR], *history[-_CLOSE:]]
 

@@ -1,4 +1,4 @@
-"""What the tests of compaction share: a store of many kinds of things, all that it says, ways to be interrupted."""
+"""What the tests of compaction share: a store of many things, all that it says, and ways to be interrupted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ BEFORE: list[Put] = [
     *((record("2", x=n, big=[SHARED, 0], claims=declaring([n])), FIRST + n * HOUR) for n in range(3)),
     (record("2", builder="b2", x="early", claims=declaring([], False)), FIRST - HOUR),
     (record("3" * 300, kind="kind\0\n", huge=HUGE, x=1), None),
-    (record("4", version={"version": 1.0}, huge=HUGE, **{"name\n\0é": [], "": 0}), None),
+    (record("4", version={"version": 1.0}, huge=HUGE) | {"name\n\0é": [], "": 0}, None),
     (record("4", version={"version": "v2"}, huge=HUGE + "!", x="x" * 512, y="y" * 513), None),
     *((record(f"n{n}", x=n, big=[SHARED, n % 3]), None) for n in range(6)),
 ]
@@ -90,6 +90,8 @@ def told(store: Store) -> object:
 def make_steps_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let few versions take many transactions and frames."""
     monkeypatch.setattr(survey, "_PAGE", 7)
+    monkeypatch.setattr(survey, "_PAGE_BYTES", 1)
+    monkeypatch.setattr(survey, "_PAGE_BYTES", 1)
     monkeypatch.setattr(pack, "_BYTES_AT_ONCE", 1500)
     monkeypatch.setattr(check, "_ROWS_AT_ONCE", 5)
     monkeypatch.setattr(check, "_BLOCKS_AT_ONCE", 1)

@@ -45,6 +45,7 @@ def compact(engine: Engine, progress: Progress = lambda _done, _all: None) -> Co
         packed = _Compaction(engine, successor, progress, 2 * before.versions).run()
     except Damaged:  # it is in the successor too, where nobody could mend it
         successor.discard()
+        engine.update(journal.end)
         raise
     finally:
         successor.close()

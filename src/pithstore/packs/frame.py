@@ -111,15 +111,15 @@ class Frame:
     def _parse(self, raw: bytes) -> None:
         self.versions, bodies, foreign, names, width = _HEADER.unpack_from(raw)
         at = _HEADER.size + names
-        shapes = raw[_HEADER.size : at].split(b"\0")
-        self._shapes = [shape.split(b"\n") if shape else [] for shape in shapes]
+        shapes = [shape.split(b"\n") if shape else [] for shape in raw[_HEADER.size : at].split(b"\0")]
         column = struct.unpack_from(f"<{self.versions}{_WIDTHS[width]}", raw, at)
+        self._shapes = [shapes[shape] for shape in column]
+        self._starts = [0, *accumulate(map(len, self._shapes))]
         at += self.versions * width
-        self._starts = [0, *accumulate(len(self._shapes[shape]) for shape in column)]
-        count = self._starts[-1]
-        self._ordinals = struct.unpack_from(f"<{count}{_WIDTHS[width]}", raw, at)
-        self._shapes = [self._shapes[shape] for shape in column]
-        at += count * width
+        self._ordinals = struct.unpack_from(f"<{self._starts[-1]}{_WIDTHS[width]}", raw, at)
+        if max(self._ordinals, default=-1) >= bodies + foreign:
+            raise Damaged("a frame names a section that it does not have")
+        at += self._starts[-1] * width
         self._ends = (*struct.unpack_from(f"<{bodies}I", raw, at), 0)  # [-1] is where the first body starts
         self._home_at = at + 4 * bodies
         self._foreign_at = self._home_at + bodies
@@ -127,9 +127,7 @@ class Frame:
         self._raw = raw
         self._digests: dict[int, Digest] = {}
         self.bodies, self.foreigners = bodies, foreign
-        if max(self._ordinals, default=-1) >= bodies + foreign:
-            raise Damaged("a frame names a section that it does not have")
-        if len(raw) != self._start + (self._ends[bodies - 1] if bodies else 0):
+        if len(raw) != self._start + self._ends[bodies - 1]:
             raise Damaged("a frame has not the length that it says")
 
     def body(self, ordinal: int) -> bytes:
@@ -176,11 +174,16 @@ class Frame:
 
     def members(self, row: int) -> list[Member]:
         """The sections of a version."""
-        ordinals, bodies = self.ordinals(row), self.bodies
-        if max(ordinals, default=0) < bodies:  # as a rule
-            return list(zip(self._shapes[row], map(self.body, ordinals), strict=True))
-        parts = [self.body(ordinal) if ordinal < bodies else self.foreign(ordinal)[0] for ordinal in ordinals]
-        return list(zip(self._shapes[row], parts, strict=True))
+        raw, start, ends, bodies = self._raw, self._start, self._ends, self.bodies
+        return [
+            (
+                name,
+                raw[start + ends[ordinal - 1] : start + ends[ordinal]]
+                if ordinal < bodies
+                else self.foreign(ordinal)[0],
+            )
+            for name, ordinal in zip(self._shapes[row], self.ordinals(row), strict=True)
+        ]
 
 
 def read_name(name: bytes) -> str:

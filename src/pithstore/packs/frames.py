@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from itertools import accumulate
 
 from pithstore.engine import Update, View
 from pithstore.errors import Damaged
@@ -38,21 +37,21 @@ def read_packed(view: View, position: int) -> tuple[Header, bytes]:
 
 def _read(view: View, position: int, *, sealed: bool) -> tuple[Header, bytes]:
     sequence, offset = divmod(position, STREAM_BYTES)
-    data = _stream(view, sequence, offset, 1, sealed)
+    data = _stream(view, sequence, 1, sealed)[offset:]
     if 0 < len(data) < LONGEST_HEADER:
-        data += _stream(view, sequence + 1, 0, 1, sealed)
+        data += _stream(view, sequence + 1, 1, sealed)
     header = read_header(data)
     end = header.start + header.packed_bytes
     if len(data) < end:
         reached = (offset + len(data)) // STREAM_BYTES
-        data += _stream(view, sequence + reached, 0, -(-(end - len(data)) // STREAM_BYTES), sealed)
+        data += _stream(view, sequence + reached, -(-(end - len(data)) // STREAM_BYTES), sealed)
     if len(data) < end:
         raise Damaged(f"the stream of packs ends within the frame at {position}")
     return header, data[:end]
 
 
-def _stream(view: View, sequence: int, offset: int, count: int, sealed: bool) -> bytes:
-    """The stream from that offset in that value, to the end of the last of so many values."""
+def _stream(view: View, sequence: int, count: int, sealed: bool) -> bytes:
+    """The stream from the start of that value to the end of the last of so many values that are there."""
     keys = [tail_key(_WRITER, sequence + i) for i in range(count)]
     pieces: list[bytes] = []
     for key, value in zip(keys, view.get_many(PACKS, keys), strict=True):
@@ -60,8 +59,8 @@ def _stream(view: View, sequence: int, offset: int, count: int, sealed: bool) ->
             break
         if sealed:
             unseal(PACKS, key, value)
-        pieces.append(cut(value, 0 if pieces else offset, STREAM_BYTES))
-    return b"".join(pieces)
+        pieces.append(cut(value, 0, STREAM_BYTES))
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 class _Recent:
@@ -71,25 +70,21 @@ class _Recent:
     """
 
     def __init__(self) -> None:
-        self._known: tuple[tuple[bytes, Frame, int], ...] = ()
+        self._known: tuple[tuple[bytes, Frame], ...] = ()
 
     def expand(self, view: View, header: Header, data: bytes) -> Frame:
         """The frame that these bytes are."""
         known = self._known
-        for place, (packed, frame, _) in enumerate(known):
+        for packed, frame in known:
             if packed == data:
-                if place:
-                    self._known = (known[place], *known[:place], *known[place + 1 :])
                 return frame
         frame = Frame(unpack(header, data, partial(read_dictionary, view)))
-        sizes = accumulate((size for _, _, size in known), initial=header.frame_bytes)
-        kept = sum(size <= _KEPT_BYTES for size in sizes)
-        if kept:  # threads may forget each other's frames: no harm
-            self._known = ((data, frame, header.frame_bytes), *known[: min(kept, _KEPT) - 1])
+        if header.frame_bytes <= _KEPT_BYTES:  # threads may forget each other's frames: no harm
+            self._known = ((data, frame), *known[: _KEPT - 1])
         return frame
 
 
-_KEPT, _KEPT_BYTES = 32, 2 * 1024 * 1024
+_KEPT, _KEPT_BYTES = 8, 256 * 1024
 _recent = _Recent()
 
 

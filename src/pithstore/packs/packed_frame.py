@@ -14,7 +14,7 @@ import attrs
 import zstandard
 from blake3 import blake3
 
-from pithstore.codec import Reader, write_number
+from pithstore.codec import read_number, write_number
 from pithstore.errors import Damaged
 
 MARK_BYTES = 8
@@ -65,11 +65,14 @@ def mark(dictionary: bytes) -> bytes:
 
 def read_header(data: bytes) -> Header:
     """The header at the start of these bytes, which may be more or less than the frame."""
-    reader = Reader(data)
-    dictionary, frame_bytes, packed_bytes = reader.raw(MARK_BYTES), reader.number(), reader.number()
+    try:
+        frame_bytes, at = read_number(data, MARK_BYTES)
+        packed_bytes, at = read_number(data, at)
+    except IndexError:
+        raise Damaged("a frame is cut short") from None
     if frame_bytes > _LONGEST:
         raise Damaged(f"a frame says that it has {frame_bytes} bytes")
-    return Header(dictionary, reader.at, packed_bytes, frame_bytes)
+    return Header(data[:MARK_BYTES], at, packed_bytes, frame_bytes)
 
 
 def unpack(header: Header, data: bytes, read_dictionary: Callable[[bytes], bytes]) -> bytes:

@@ -22,9 +22,14 @@ _KEPT = 256  # runs: a few kilobytes each
 
 def find(view: View, source: Source, number: int) -> tuple[Run, int] | None:
     """The run that has the version with that number, and its row there; None where none has it."""
-    found = next(forwards(view, source, max(number - 1, 0), limit=1), None)
-    row = None if found is None else found.row(number)
-    return None if found is None or row is None else (found, row)
+    prefix = runs_prefix(source)
+    after = prefix + min(max(number - 1, 0), MAX_NUMBER).to_bytes(4, "big")
+    items = view.scan(VERSIONS, prefix=prefix, after=after, limit=1)
+    if not items:
+        return None
+    found = read_run(source, items[0])
+    row = found.row(number)
+    return None if row is None else (found, row)
 
 
 def find_many(view: View, version_keys: Iterable[bytes]) -> Iterator[tuple[Run, int] | None]:
