@@ -68,7 +68,10 @@ def read(
 
 
 def line_of(text: bytes, profile: Profile = PITH, limits: Limits = DEFAULT_LIMITS) -> Line | None:
-    """The line that `prepare` finds in this text, where it accepts it, or None; any other text it says nothing of."""
+    """The line that `prepare` finds in a text, or None; of a text that `prepare` refuses the answer says nothing.
+
+    Only the sections that identify are parsed: a hint of where to look for the same text.
+    """
     if len(text) > limits.record_bytes:
         return None
     try:
@@ -95,7 +98,8 @@ class _Spelling:
 
     def write(self, value: Json) -> bytes:
         """The canonical bytes of a value that `_DECODER` gave."""
-        return orjson.dumps(value, default=self, option=orjson.OPT_SORT_KEYS)
+        written = orjson.dumps(value, default=self, option=orjson.OPT_SORT_KEYS)
+        return written  # a copy: what orjson gives holds its buffer, of up to 14 times as many bytes
 
 
 def _read(data: bytes, limits: Limits, wanted: Collection[str]) -> Reading:
@@ -106,10 +110,7 @@ def _read(data: bytes, limits: Limits, wanted: Collection[str]) -> Reading:
     if not isinstance(value, dict) or len(value) > limits.sections:
         raise _Unsure
     spell = _Spelling()
-    bodies = [
-        (name, bytes(memoryview(orjson.dumps(value[name], default=spell, option=orjson.OPT_SORT_KEYS))))
-        for name in sorted(value)
-    ]
+    bodies = [(name, spell.write(value[name])) for name in sorted(value)]
     reading = read_record(value, bodies, spell.write)
     _check_members(data, reading.whole, spell.odd)
     if spell.odd:
@@ -146,8 +147,7 @@ def _learn(name: str, text: bytes, limits: Limits, memo: SectionMemo) -> Section
     spell = _Spelling()
     body = spell.write(value)
     _check_members(text, body, spell.odd)
-    body = text if text == body else bytes(memoryview(body))  # orjson leaves its output at the size of its buffer
-    section = read_section(name, value, body, spell.write, brackets)
+    section = read_section(name, value, text if text == body else body, spell.write, brackets)
     memo.keep((name, text), section)
     return section
 
@@ -170,9 +170,9 @@ def _check_members(text: bytes, kept: bytes, odd: bool) -> None:
 
 
 def _double(written: str) -> float:
-    """The number; odd where orjson may spell it in another way than `repr`, or `repr` at greater length than the text.
+    """The number; odd where orjson may spell it in another way than `repr`, or `repr` take more room than the text.
 
-    That is where either has an exponent or many zeros.
+    That is where one of them has an exponent, or many zeros.
     """
     number = float(written)
     if (1e-4 <= number < 1e16 or -1e16 < number <= -1e-4) and "e" not in written and "E" not in written:

@@ -13,7 +13,7 @@ from pithstore.quoting import quote_kind, quote_name
 Scalar: TypeAlias = str | int | float | bool | None
 
 
-@attrs.frozen(order=True)
+@attrs.frozen(order=True, cache_hash=True)  # a transaction looks the same ones up again and again
 class Source:
     """What a record is about.  Its text is its reference, quoted (`arxiv:2606.09475`)."""
 
@@ -24,7 +24,7 @@ class Source:
         return f"{quote_kind(self.kind)}:{quote_name(self.id)}"
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Line:
     """The versions of one source that one builder made."""
 
@@ -32,7 +32,7 @@ class Line:
     builder_version: str
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class SectionEntry:
     """One section in a manifest: its name, the digest of its canonical bytes, and how many bytes they are."""
 

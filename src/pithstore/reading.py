@@ -32,7 +32,7 @@ class Section:
 
 @attrs.frozen
 class Reading:
-    """A record in canonical form: entries and canonical bytes of its sections, by name in order, and all the bytes.
+    """A record in canonical form: entries and bytes of its sections, by name in order, and the bytes of the whole.
 
     `values` are those of the sections that were asked for, or of more.
     """
@@ -55,7 +55,7 @@ def read_section(
 def read_record(
     value: dict[str, Json], bodies: Sequence[tuple[str, bytes]], write: Callable[[Json], bytes] = canonical
 ) -> Reading:
-    """The reading of a record of that value; `bodies` are the names and canonical bytes of its sections in order."""
+    """The reading of a record; `bodies` are names and canonical bytes of its sections, by name in order."""
     whole = b"".join(join(bodies))
     if _DECLARED in whole:
         return of_sections([read_section(name, value[name], body, write) for name, body in bodies], whole, value)

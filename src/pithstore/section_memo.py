@@ -1,4 +1,4 @@
-"""Sections that were read before: most sections of a new version are those of the version before, byte for byte."""
+"""Sections that were read before: most of a new version are those of the version before, byte for byte."""
 
 from __future__ import annotations
 

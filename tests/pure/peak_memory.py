@@ -61,6 +61,8 @@ TEXTS: dict[str, Callable[[int], bytes]] = {
     "nested objects, then distinct keys": lambda size: nested_then_keys(b'{"":', b"}", 4, size),
     "floats that grow": lambda size: filled(HEAD + b"[", b"1e15,", b"0]}", size),
     "distinct short keys": lambda size: joined(HEAD + b"{", keys(short_key), b'"":0}}', size),
+    "many sections": lambda size: joined(HEAD + b"0,", keys(short_key), b'"":0}', size),
+    "many sections, one twice": lambda size: joined(HEAD + b'0,"":0,', keys(short_key), b'"":0}', size),
     "distinct short keys, one twice": lambda size: joined(HEAD + b'{"":0,', keys(short_key), b'"":0}}', size),
     "distinct short keys, refused": lambda size: joined(HEAD + b"{", keys(short_key), b'"":NaN}}', size),
     "deep arrays": lambda size: filled(HEAD, b"[", b"", size),
@@ -90,11 +92,13 @@ def measure(name: str, limit: int) -> float:
     from pithstore.errors import InvalidRecord
     from pithstore.limits import Limits
     from pithstore.record import prepare
+    from pithstore.section_memo import SectionMemo
 
     text = TEXTS[name](limit)
+    memo = SectionMemo(limit)
     before = peak_bytes()
     with contextlib.suppress(InvalidRecord):
-        prepare(text, limits=Limits(record_bytes=limit))
+        prepare(text, limits=Limits(record_bytes=limit), memo=memo)
     return (peak_bytes() - before) / limit
 
 

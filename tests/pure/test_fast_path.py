@@ -73,7 +73,7 @@ def every_text_is_split() -> Iterator[None]:
 
 
 def readings(text: str | bytes, limits: Limits, wanted: Collection[str] = ()) -> list[Reading | None]:
-    """The text as a whole, by section with an empty memo, and by section with memos that know some and all of it."""
+    """The text as a whole, and by section with a memo that knows nothing, some and all of it."""
     cold = SectionMemo()
     with every_text_is_split():
         by_section = [fast_path.read(text, limits, wanted, memo) for memo in (cold, MEMO, cold)]
@@ -104,7 +104,9 @@ def hold(reading: Reading, value: dict[str, Json]) -> None:
     assert [(entry.name, body) for entry, body in zip(reading.entries, reading.bodies, strict=True)] == (
         canonical_sections(value)
     )
-    assert all(Digest.of(body) == entry.digest for entry, body in zip(reading.entries, reading.bodies, strict=True))
+    assert all(
+        Digest.of(body) == entry.digest for entry, body in zip(reading.entries, reading.bodies, strict=True)
+    )
     assert all(len(body) == entry.size for entry, body in zip(reading.entries, reading.bodies, strict=True))
     assert reading.declarations == declarations(value, dict(canonical_sections(value)))
     assert reading.whole == definition(value)

@@ -25,7 +25,7 @@ from pithstore.packs.packed_frame import (
     read_header,
     unpack,
 )
-from pithstore.packs.rebuild import foreign_digests, join_members, recipes, snapshots
+from pithstore.packs.rebuild import foreign_digests, join_members, piece_of, recipes, snapshots
 from pithstore.testing.strategies import texts
 from tests.pure.packed import Record, Shelf, joined, manifest, shelves, snapshot
 
@@ -61,6 +61,9 @@ def test_a_frame_has_each_body_once_with_its_home_and_each_foreign_one_with_its_
     bodies = [frame.body(ordinal) for ordinal in range(frame.bodies)]
     assert sorted(map(Digest.of, bodies)) == sorted(shelf.here)
     assert [frame.digest(ordinal) for ordinal in range(frame.bodies)] == list(map(Digest.of, bodies))
+    assert frame.all_bodies() == bodies
+    assert frame.homes == [ordinal for ordinal in range(frame.bodies) if frame.is_home(ordinal)]
+    assert frame.foreigners == len(shelf.foreign)
     assert {Digest.of(body) for ordinal, body in enumerate(bodies) if frame.is_home(ordinal)} == shelf.home
     named = {ordinal for row in range(frame.versions) for ordinal in frame.ordinals(row)}
     assert named == set(range(frame.bodies + len(shelf.foreign)))
@@ -74,6 +77,32 @@ def test_manifests_and_snapshots_come_out_of_a_frame(shelf: Shelf) -> None:
     frame = shelf.frame()
     assert recipes(frame, range(frame.versions)) == list(map(manifest, shelf.records))
     assert list(snapshots(frame, shelf.foreign)) == list(map(snapshot, shelf.records))
+
+
+@given(shelves(), st.data())
+def test_a_piece_is_its_records_but_for_those_whose_sections_are_not_to_be_had(
+    shelf: Shelf, data: st.DataObject
+) -> None:
+    whole = piece_of(shelf.frame(), shelf.foreign)
+    for row, record in enumerate(shelf.records):
+        assert b"".join(whole.parts(row)) == joined(record)
+        assert whole.size(row) == len(joined(record))
+    gone = data.draw(st.sets(st.sampled_from(sorted(shelf.foreign)))) if shelf.foreign else set()
+    cut = data.draw(st.sets(st.sampled_from(sorted(gone)))) if gone else set()
+    left = {
+        digest: body + b"x" * (digest in cut) for digest, body in shelf.foreign.items() if digest not in gone - cut
+    }
+    lacking = piece_of(shelf.frame(), left)
+    for row, (record, found) in enumerate(zip(shelf.records, lacking.snapshots(), strict=True)):
+        if gone & {Digest.of(body) for body in record.values()}:
+            assert found is None
+            with pytest.raises(Damaged, match="a section"):
+                lacking.parts(row)
+        else:
+            assert found == snapshot(record)
+    if gone:
+        with pytest.raises(Damaged):
+            list(snapshots(shelf.frame(), left))
 
 
 def test_bodies_of_one_name_stand_side_by_side_oldest_first() -> None:

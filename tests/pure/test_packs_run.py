@@ -76,6 +76,7 @@ def test_a_run_gives_back_its_rows(rows: list[Row], position: int) -> None:
     assert [run.payload(row) for row in range(run.count)] == list(map(encode_version, versions))
     assert [run.number(row) for row in range(run.count)] == [one.number for one in versions]
     assert [run.snapshot(row) for row in range(run.count)] == [one.snapshot for one in versions]
+    assert list(run.snapshots) == [one.snapshot for one in versions]
     assert [run.builder_version(row) for row in range(run.count)] == [one.builder_version for one in versions]
     assert [run.recorded_at(row) for row in range(run.count)] == [one.recorded_at for one in versions]
     assert [run.observed_at(row) for row in range(run.count)] == [one.observed_at for one in versions]

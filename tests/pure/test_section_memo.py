@@ -1,4 +1,4 @@
-"""A memo of sections changes nothing but time: what is prepared, what is refused and why, in any order of texts."""
+"""A memo of sections changes nothing but time: what is prepared or refused and why, in any order of texts."""
 
 from __future__ import annotations
 
@@ -31,12 +31,40 @@ from tests.pure.spellings import escaped, leaf_text, object_text, text_value, va
 from tests.pure.test_fast_path import every_text_is_split, outcome
 
 SECTIONS = (
-    *(b"[]", b"0", b"-0", b"0.0", b"-0.0", b"1e16", b"1E-7", b"123456789012345678901", b'"\\u00e9"', '"é"'.encode()),
+    *(
+        b"[]",
+        b"0",
+        b"-0",
+        b"0.0",
+        b"-0.0",
+        b"1e16",
+        b"1E-7",
+        b"123456789012345678901",
+        b'"\\u00e9"',
+        '"é"'.encode(),
+    ),
     *(b'{"b":1,"a":2}', b'{ "a" : 2, "b" : 1 }', b'{"a":1,"a":2}', b'{"a":{"b":1,"b":1}}', b'{"\\u0061":1}'),
     *(b'{"snapshot_sha256":"x","items":[]}', b'{"items": [],"snapshot_sha256":null}', b'"snapshot_sha256"'),
     *(b'{"snapshot_sha256":1e-7,"z":{"snapshot_sha256":1e-7}}', b'{"\\u0073napshot_sha256":"x","count":0}'),
-    *(b'{"\\u003a":":"}', b'{"a":"\\u003a"}', b"1e400", b"1e-400", b"NaN", b'"\\ud800"', b'"\xff"', b"[1", b"", b"1 2"),
-    *(b"[" * 6 + b"]" * 6, b"[" * 300 + b"]" * 300, b'"[[[[[[[["', b"[[],[],[]]", b'{"detectors_run":[],"findings":[]}'),
+    *(
+        b'{"\\u003a":":"}',
+        b'{"a":"\\u003a"}',
+        b"1e400",
+        b"1e-400",
+        b"NaN",
+        b'"\\ud800"',
+        b'"\xff"',
+        b"[1",
+        b"",
+        b"1 2",
+    ),
+    *(
+        b"[" * 6 + b"]" * 6,
+        b"[" * 300 + b"]" * 300,
+        b'"[[[[[[[["',
+        b"[[],[],[]]",
+        b'{"detectors_run":[],"findings":[]}',
+    ),
 )
 """Texts of sections: some say the same, some are not what they seem, some are refused."""
 
@@ -81,7 +109,9 @@ def test_texts_that_share_sections_in_any_order(texts: list[tuple[bytes, Limits]
 def versions() -> SearchStrategy[list[dict[str, Json]]]:
     """Records of which each has some sections of the first."""
     changes = st.dictionaries(st.sampled_from(["x", "y", "claims"]), json_values(4), max_size=2)
-    return st.tuples(records(), st.lists(changes, max_size=5)).map(lambda drawn: [drawn[0] | more for more in drawn[1]])
+    return st.tuples(records(), st.lists(changes, max_size=5)).map(
+        lambda drawn: [drawn[0] | more for more in drawn[1]]
+    )
 
 
 @given(versions(), st.sampled_from([None, 1]), st.booleans())
@@ -96,7 +126,12 @@ def test_versions_of_one_record(history: list[dict[str, Json]], indent: int | No
 def test_a_memo_of_one_profile_and_limits_serves_any_other() -> None:
     memo = SectionMemo()
     deep = b'{"source":{"kind":"k","id":"i"},"builder_version":"b","x":%b%b}' % (b"[" * 20, b"]" * 20)
-    profiles = [PITH, Profile(declared="none"), Profile("seed", "/builder_version", "/x", "b"), Profile(source_id="/no")]
+    profiles = [
+        PITH,
+        Profile(declared="none"),
+        Profile("seed", "/builder_version", "/x", "b"),
+        Profile(source_id="/no"),
+    ]
     with every_text_is_split():
         for text in (seed_text(), deep):
             for profile in profiles:

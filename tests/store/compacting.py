@@ -91,7 +91,6 @@ def make_steps_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let few versions take many transactions and frames."""
     monkeypatch.setattr(survey, "_PAGE", 7)
     monkeypatch.setattr(survey, "_PAGE_BYTES", 1)
-    monkeypatch.setattr(survey, "_PAGE_BYTES", 1)
     monkeypatch.setattr(pack, "_BYTES_AT_ONCE", 1500)
     monkeypatch.setattr(check, "_ROWS_AT_ONCE", 5)
     monkeypatch.setattr(check, "_BLOCKS_AT_ONCE", 1)

@@ -23,6 +23,7 @@ from pithstore.horizon import Horizon
 from pithstore.keys import PACKS, RUN, VERSIONS
 from pithstore.model import Source, Version
 from pithstore.packs import frames, runs
+from pithstore.packs.packed_frame import Header, unpack
 from pithstore.pointer import Json
 from pithstore.reader import Reader
 from pithstore.references import Ref
@@ -46,6 +47,8 @@ RIGHT = sha256(b'{"payload":[]}').hexdigest()
 LONG = "long " * 80
 """An id that is cut in keys."""
 
+SOURCE_VERSIONS: tuple[Record, ...] = ({}, {"version": None}, {"version": 1}, {"version": 1.0}, {"version": "1"})
+
 Put: TypeAlias = tuple[Record, datetime | None]
 
 
@@ -56,11 +59,8 @@ def claims(chance: random.Random) -> Json:
 
 
 def some_record(chance: random.Random, identity: str, builders: Sequence[str]) -> Record:
-    version: dict[str, Json] = chance.choice(
-        ({}, {"version": None}, {"version": 1}, {"version": 1.0}, {"version": "1"})
-    )
     sections: dict[str, Json] = {
-        "x": chance.choice(({"n": chance.randrange(40), "same": "s" * 90}, chance.randrange(3))),
+        "x": {"n": chance.randrange(40), "same": "s" * 90} if chance.random() < 0.5 else chance.randrange(3),
         "shared": chance.choice(SHARED),
         "": [],
         "a/b~\n\0é": {"deep": [chance.randrange(2)]},
@@ -69,7 +69,8 @@ def some_record(chance: random.Random, identity: str, builders: Sequence[str]) -
         sections["claims"] = claims(chance)
     if chance.random() < 0.3:
         sections["big"] = f"a section that no frame copies, number {chance.randrange(12)} " * 40
-    return record(identity, builder=chance.choice(builders), version=version, **sections)
+    version = chance.choice(SOURCE_VERSIONS)
+    return {**record(identity, builder=chance.choice(builders), version=version), **sections}
 
 
 def puts(seed: int, identities: Sequence[str], count: int, builders: Sequence[str] = BUILDERS[:2]) -> list[Put]:
@@ -108,8 +109,8 @@ def put_all(stores: Sequence[Store], given: Sequence[Put], start: datetime) -> N
                 clock.moment += HOUR / 7
                 results += store.put_batch([store.arrival(each, observed_at) for each, observed_at in batch])
         said.append(results)
-    for results in zip(*said, strict=True):
-        assert len({repr(result) for result in results}) == 1
+    for same in zip(*said, strict=True):
+        assert len({repr(result) for result in same}) == 1
 
 
 HORIZONS = (
@@ -223,13 +224,12 @@ def test_a_walk_expands_each_frame_once(
     """Or, where a page ends within a frame, twice; whatever of it is asked for."""
     make_steps_small(monkeypatch)
     expanded: list[bytes] = []
-    unpack = frames.unpack
 
-    def counted(header: object, data: bytes, read_dictionary: object) -> bytes:
+    def counted(header: Header, data: bytes, read_dictionary: Callable[[bytes], bytes]) -> bytes:
         expanded.append(data)
-        return unpack(header, data, read_dictionary)  # type: ignore[arg-type]
+        return unpack(header, data, read_dictionary)
 
-    monkeypatch.setattr(frames, "unpack", counted)
+    monkeypatch.setattr("pithstore.packs.frames.unpack", counted)
     with compacted_store(
         new_engine(engine_name, tmp_path / "store"), puts(1, ("of many versions",), 170)
     ) as store:

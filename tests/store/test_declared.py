@@ -116,6 +116,7 @@ def make_old(engine: Engine, keep: Iterable[bytes] = ()) -> None:
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page of the index holds a source or two."""
     monkeypatch.setattr("pithstore.survey._PAGE", 8)
+    monkeypatch.setattr("pithstore.survey._PAGE_BYTES", 1)
 
 
 # Kept with every put.

@@ -6,12 +6,13 @@ records declare nothing has neither.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
 from pithstore import meta
-from pithstore.declared.declarations import Declaration, Outcome, outcomes
+from pithstore.declared.declarations import Declaration, Outcome
 from pithstore.declared.ledger import (
     Ledger,
     Tally,
@@ -22,6 +23,7 @@ from pithstore.declared.ledger import (
     encode_declarations,
     encode_ledger,
     encode_outcomes,
+    encode_since,
     tally,
 )
 from pithstore.engine import Item, Update, View
@@ -41,6 +43,10 @@ from pithstore.packs import runs
 from pithstore.seal import seal_many, unseal
 
 Declarations = tuple[Declaration, ...]
+
+_LATELY = 8192
+_lately: dict[bytes, Declarations] = {}
+"""What was encoded lately, by its bytes: the next version of a source asks for it."""
 
 _MEND = "'pithstore declared --rebuild' counts anew"
 
@@ -66,17 +72,27 @@ def note(update: Update, new: Sequence[Declaring]) -> None:
     standing = dict(zip(sources, read_standing(update, sources), strict=True))
     before = dict(standing)
     entries: list[Item] = []
-    gains: dict[int, list[Outcome]] = {}
+    gains: dict[int, Counter[tuple[Sequence[str], bytes]]] = {}
     for each in new:
         source = each.version.source
-        found = outcomes(standing[source], each.declarations)
+        told = encode_since(standing[source], each.declarations, each.manifest)
         standing[source] = each.declarations
-        if found:
-            gains.setdefault(source_slot(source), []).extend(found)
-            entries.append((outcomes_key(source, each.version.number), encode_outcomes(found, each.manifest)))
+        if told:
+            names = tuple([section.name for section in each.manifest.sections])
+            gains.setdefault(source_slot(source), Counter())[names, told] += 1
+            entries.append((outcomes_key(source, each.version.number), told))
     _write_standing(update, {source: now for source, now in standing.items() if now != before[source]})
     update.put_many(VERSIONS, seal_many(VERSIONS, entries))
-    add_to_ledgers(update, {slot: tally(found) for slot, found in gains.items()})
+    add_to_ledgers(update, {slot: _ledger_of(counted) for slot, counted in gains.items()})
+
+
+def _ledger_of(counted: Mapping[tuple[Sequence[str], bytes], int]) -> Ledger:
+    """The ledger of versions with these sections and outcomes, each so often: few are told apart."""
+    total: dict[str, Tally] = {}
+    for (names, told), count in counted.items():
+        once = tally(decode_outcomes(told, names))
+        total = add(total, {name: each.times(count) for name, each in once.items()})
+    return total
 
 
 def read_standing(view: View, sources: Sequence[Source]) -> list[Declarations]:
@@ -88,14 +104,22 @@ def read_standing(view: View, sources: Sequence[Source]) -> list[Declarations]:
 
 def _standing(source: Source, key: bytes, value: bytes) -> Declarations:
     try:
-        return decode_declarations(unseal(VERSIONS, key, value))
+        payload = unseal(VERSIONS, key, value)
+        return _lately.get(payload) or decode_declarations(payload)
     except Damaged as error:
         raise Damaged(f"{source}: what it declared last is damaged ({error}); {_MEND}") from None
 
 
 def _write_standing(update: Update, standing: Mapping[Source, Declarations]) -> None:
     update.delete_many(VERSIONS, [standing_key(source) for source, now in standing.items() if not now])
-    entries = [(standing_key(source), encode_declarations(now)) for source, now in standing.items() if now]
+    entries: list[Item] = []
+    if len(_lately) > _LATELY:
+        _lately.clear()
+    for source, now in standing.items():
+        if now:
+            payload = encode_declarations(now)
+            entries.append((standing_key(source), payload))
+            _lately[payload] = now
     update.put_many(VERSIONS, seal_many(VERSIONS, entries))
 
 

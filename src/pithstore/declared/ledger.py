@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from pithstore.codec import Reader, read_name, read_number, write_name, write_number
-from pithstore.declared.declarations import DRIFTS, VERDICTS, Declaration, Drift, Outcome
+from pithstore.declared.declarations import DRIFTS, VERDICTS, Declaration, Drift, Outcome, drift_since
 from pithstore.errors import Damaged
 from pithstore.model import Manifest
 from pithstore.profile import Verdict
@@ -69,8 +69,7 @@ def add(ledger: Ledger, other: Ledger) -> dict[str, Tally]:
 def encode_ledger(ledger: Ledger) -> bytes:
     """Name and counts of each section, by name."""
     return b"".join(
-        write_name(name) + b"".join(map(write_number, _counts(row)))
-        for name, row in sorted(ledger.items())
+        write_name(name) + b"".join(map(write_number, _counts(row))) for name, row in sorted(ledger.items())
     )
 
 
@@ -97,6 +96,19 @@ def decode_ledger(data: bytes) -> dict[str, Tally]:
 def encode_outcomes(found: Iterable[Outcome], manifest: Manifest) -> bytes:
     """One byte for each section of the manifest up to the last that declares: 0 for one that declares nothing."""
     codes = {outcome.section: _CODE[outcome.verdict, outcome.drift] for outcome in found}
+    return bytes([codes.get(section.name, 0) for section in manifest.sections]).rstrip(b"\x00")
+
+
+def encode_since(before: Iterable[Declaration], after: Iterable[Declaration], manifest: Manifest) -> bytes:
+    """The encoded outcomes of a version with these declarations, given those of the version before it by number.
+
+    The same as `encode_outcomes` of `outcomes`, for the one who counts many.
+    """
+    known = {declaration.section: declaration for declaration in before}
+    codes: dict[str, int] = {}
+    for new in after:
+        old = known.get(new.section)
+        codes[new.section] = _CODE[new.verdict, None if old is new else drift_since(old, new)]
     return bytes([codes.get(section.name, 0) for section in manifest.sections]).rstrip(b"\x00")
 
 

@@ -120,7 +120,7 @@ def builders(view: View, source: Source) -> set[str]:
 def as_of(
     view: View, source: Source, builders: Collection[str], moment: datetime, last: int
 ) -> tuple[datetime, int] | None:
-    """The greatest (observed_at, number) in runs, over these builders, with observed_at ≤ moment and number ≤ last."""
+    """The greatest (observed_at, number) in runs by these builders with observed_at ≤ moment and number ≤ last."""
     found: list[tuple[datetime, int]] = []
     for times in _times(view, source, builders):
         end = bisect_right(times, (moment, MAX_NUMBER))

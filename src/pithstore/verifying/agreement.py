@@ -86,8 +86,6 @@ def _head(history: History, said: Iterable[Said]) -> Iterator[Problem]:
 
 def newest_heads(history: History) -> dict[int, LineHead]:
     """The heads of the lines of a source, in runs or in entries of their own, by the number of their version."""
-    heads = {
-        head.builder_version: head for stretch in history.stretches for head in stretch.run.line_heads()
-    }
+    heads = {head.builder_version: head for stretch in history.stretches for head in stretch.run.line_heads()}
     heads.update((head.builder_version, head) for head in history.lines.values())
     return {head.number: head for head in heads.values()}

@@ -8,9 +8,10 @@ import attrs
 
 from pithstore import meta
 from pithstore.codec import Head, LineHead, decode_head
+from pithstore.digest import DIGEST_BYTES
 from pithstore.engine import Item, View
 from pithstore.errors import Damaged
-from pithstore.keys import HEAD, LINE, OUTCOMES, RUN, SOURCES, STANDING, TIME, VERSION, VERSIONS
+from pithstore.keys import DICTIONARIES, HEAD, LINE, OUTCOMES, RUN, SOURCES, STANDING, TIME, VERSION, VERSIONS
 from pithstore.model import Source
 from pithstore.packs.frames import read_dictionary, read_packed
 from pithstore.packs.packed_frame import NO_DICTIONARY, Header
@@ -42,6 +43,7 @@ class Stretch:
     item: Item
     run: Run
     said: Sequence[Said]
+    outcomes: Sequence[bytes]
     frame: PackedFrame | Damaged | None
 
     @property
@@ -72,6 +74,17 @@ class History:
     problems: Sequence[Problem]
 
     @property
+    def versions(self) -> int:
+        """How many versions it has."""
+        return len(self.loose) + sum(len(stretch.said) for stretch in self.stretches)
+
+    @property
+    def snapshots(self) -> set[bytes]:
+        """The distinct snapshot hashes of its versions."""
+        packed = {payload[:DIGEST_BYTES] for stretch in self.stretches for _, payload in stretch.said}
+        return packed | {payload[:DIGEST_BYTES] for _, payload in self.loose}
+
+    @property
     def stray_outcomes(self) -> list[int]:
         """The numbers of outcomes that belong to no version with an entry of its own."""
         return sorted(self.outcomes.keys() - {number for number, _ in self.loose})
@@ -82,13 +95,14 @@ class Page:
     """Whole sources of one state of the store; `after` is where the next page begins.
 
     `problems` are of sources that cannot be told; `dictionaries` are those that the frames need and were not known
-    yet, by their marks.
+    yet, by their marks, and `missing` the marks of those that the store lacks.
     """
 
     after: bytes
     histories: Sequence[History]
     problems: Sequence[Problem]
     dictionaries: Mapping[bytes, bytes | Damaged]
+    missing: Sequence[bytes]
 
 
 def read_page(view: View, after: bytes | None, known: Collection[bytes]) -> Page | None:
@@ -113,7 +127,9 @@ def read_page(view: View, after: bytes | None, known: Collection[bytes]) -> Page
         if room <= 0:
             break
     marks = {mark for history in histories for mark in _dictionaries(history)} - set(known) - {NO_DICTIONARY}
-    return Page(after or b"", histories, problems, {mark: _dictionary(view, mark) for mark in sorted(marks)})
+    dictionaries = {mark: _dictionary(view, mark) for mark in sorted(marks)}
+    missing = [mark for mark in dictionaries if not view.has_many(DICTIONARIES, [mark])[0]]
+    return Page(after or b"", histories, problems, dictionaries, missing)
 
 
 def _source(entries: Entries, name: bytes | None) -> Source:
@@ -212,12 +228,15 @@ class _Reading:
         run = read_run(self._source, item)
         try:
             said = [_checked(run.number(row), run.payload(row)) for row in range(run.count)]
+            outcomes = [run.outcomes(row) for row in range(run.count)]
         except (Damaged, OverflowError) as error:
-            raise Damaged(f"{self._source}: the run up to version {run.number(run.count - 1)} is damaged ({error})") from None
+            raise Damaged(
+                f"{self._source}: the run up to version {run.number(run.count - 1)} is damaged ({error})"
+            ) from None
         frame = read_frame_of(self._view, run) if self._room > 0 else None
         if isinstance(frame, tuple):
             self._room -= len(frame[1])
-        self._stretches.append(Stretch(item, run, said, frame))
+        self._stretches.append(Stretch(item, run, said, outcomes, frame))
 
     def _report(self, kind: bytes, key: bytes, error: Damaged) -> None:
         self._complete = self._complete and kind not in (VERSION, RUN)

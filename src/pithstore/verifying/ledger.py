@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 
 from pithstore.declared.declared_bytes import Declaring, find_declaring
-from pithstore.declared.ledger import Tally, add, decode_outcomes, encode_declarations, outcome_code, tally
+from pithstore.declared.ledger import Ledger, Tally, add, decode_outcomes, encode_declarations, outcome_code, tally
 from pithstore.keys import SLOTS, source_slot
 from pithstore.packs.frame import read_name
 from pithstore.packs.rebuild import Piece, Shape
@@ -106,9 +107,13 @@ class LedgerCheck:
         message = f"{what}: the ledger of declared digests does not say what the record declares"
         self._found(Problem("declared-wrong", message, source, number))
 
-    def ledgers(self) -> list[dict[str, Tally]]:
-        """What each slot of the ledger should say."""
-        return [_ledger(counts) for counts in self._counts]
+    def wrong(self, before: Sequence[Ledger], after: Sequence[Ledger]) -> list[int]:
+        """The slots that nobody wrote meanwhile and that do not say what was counted."""
+        return [
+            slot
+            for slot in set(range(SLOTS)) - self.unknown
+            if before[slot] == after[slot] != _ledger(self._counts[slot])
+        ]
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,287 @@
+"""The walk over the index: source by source, every version rebuilt and compared with all that is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from pithstore import blobs
+from pithstore.digest import DIGEST_BYTES, Digest
+from pithstore.engine import Engine, View
+from pithstore.errors import Damaged
+from pithstore.fingerprint import fingerprint_of, source_form
+from pithstore.keys import HEAD, RUN, SOURCES, VERSIONS, source_slot
+from pithstore.packs import homes as packed_homes
+from pithstore.packs.rebuild import Piece
+from pithstore.profile import Profile
+from pithstore.report import Problem
+from pithstore.verifying.agreement import disagreements, newest_heads
+from pithstore.verifying.entries import History, Page, PackedFrame, Said, Stretch, read_frame_of, read_page
+from pithstore.verifying.homes import Sum, missing_rows, rows_of
+from pithstore.verifying.identity import IdentityCheck
+from pithstore.verifying.ledger import LedgerCheck, names_of
+from pithstore.verifying.made import made_of, time_text, times_of
+from pithstore.verifying.rebuilding import (
+    NOTHING,
+    Expanded,
+    LooseVersion,
+    Rebuilt,
+    expand,
+    rebuild_loosely,
+    rebuilt_loosely,
+    rebuilt_of,
+)
+from pithstore.verifying.spaces import Found
+from pithstore.verifying.totals import Counts, SlotCounts
+
+_SOURCES = 2048
+
+
+class Moved(Exception):
+    """A compaction has put another state in the place of what was being read: verify begins again."""
+
+
+class HistoryCheck:
+    """Walks the sources; says each problem and counts what the totals should say."""
+
+    def __init__(self, engine: Engine, profile: Profile, found: Found, advance: Callable[[int], None]) -> None:
+        self._engine = engine
+        self._found = found
+        self._advance = advance
+        self._identity = IdentityCheck(profile)
+        self._dictionaries: dict[bytes, bytes | Damaged] = {}
+        self.ledger = LedgerCheck(profile, found)
+        self.slots = SlotCounts()
+        self.versions = self.snapshots = 0
+        self.blobs = self.unique_bytes = 0
+        self.homes = Sum()
+        self.unsound_frames: set[int] = set()
+
+    def run(self) -> None:
+        """Check every source, from its entries to its name and from its name to its entries."""
+        for page in self._pages():
+            for problem in page.problems:
+                self._found(problem)
+            loose = rebuilt_loosely(self._engine, page.histories)
+            for history in page.histories:
+                self._check_source(history, loose)
+        self._check_sources()
+
+    def _pages(self) -> Iterator[Page]:
+        after: bytes | None = None
+        while page := self._engine.view(partial(read_page, after=after, known=self._dictionaries.keys())):
+            for mark in page.missing:
+                self._found(
+                    Problem("dictionary-damaged", f"dictionary {mark.hex()}, which frames need, is missing")
+                )
+            self._dictionaries.update(page.dictionaries)
+            after = page.after
+            yield page
+
+    def _check_source(self, history: History, loose: Iterator[LooseVersion]) -> None:
+        for problem in (*history.problems, *disagreements(history)):
+            self._found(problem)
+        source = _Source(history)
+        self._identity.begin(history.source)
+        self.ledger.begin(history)
+        for stretch in history.stretches:
+            self._check_stretch(source, stretch)
+        for said in history.loose:
+            self._check_loose(source, said, next(loose), history.outcomes.get(said[0], b""))
+        self.ledger.end()
+        self.slots.add(source.slot, source.counts, known=history.complete)
+        self.versions += history.versions
+        self.snapshots += len(history.snapshots)
+        self._advance(2 * history.versions - len(history.loose))  # a manifest in a frame too, and no other
+
+    # Versions in frames.
+
+    def _check_stretch(self, source: _Source, stretch: Stretch) -> None:
+        rebuilt: list[Rebuilt] = []
+        try:
+            expanded = self._expand(stretch)
+            self._count_homes(expanded, stretch.run.position)
+            rebuilt = list(rebuilt_of(self._engine, expanded.frame))
+            reason = _difference(stretch, rebuilt)
+        except Damaged as error:
+            reason = str(error)
+        if reason is not None:
+            self.unsound_frames.add(stretch.run.position)
+            message = f"{source.history.source}: the frame of {stretch.numbers} is damaged ({reason})"
+            self._found(Problem("frame-damaged", message, source.history.source, stretch.said[-1][0]))
+        for row, said in enumerate(stretch.said):
+            outcomes = stretch.outcomes[row]
+            if row < len(rebuilt) and rebuilt[row].snapshot == said[1][:DIGEST_BYTES]:
+                self._check_version(source, said, rebuilt[row], outcomes)
+            else:
+                self._check_lost(source, said, rebuilt[row] if row < len(rebuilt) else None, outcomes)
+
+    def _expand(self, stretch: Stretch) -> Expanded:
+        packed = stretch.frame if stretch.frame is not None else self._engine.view(partial(_read_later, stretch))
+        if isinstance(packed, Damaged):
+            raise packed
+        return expand(packed, self._dictionaries)
+
+    def _count_homes(self, expanded: Expanded, position: int) -> None:
+        self.homes = self.homes.plus(rows_of(expanded.homes, position))
+        self.blobs += len(expanded.homes)
+        self.unique_bytes += sum([len(expanded.frame.body(ordinal)) for ordinal in expanded.frame.homes])
+        self._advance(len(expanded.homes))
+
+    def _check_lost(self, source: _Source, said: Said, rebuilt: Rebuilt | None, outcomes: bytes) -> None:
+        """Look at a version that does not come out of its frame: it may have been put again since."""
+        (again,) = rebuild_loosely(self._engine, [(source.history.source, said)])
+        if rebuilt is None or again.snapshot == said[1][:DIGEST_BYTES]:
+            self._check_loose(source, said, again, outcomes)
+            return
+        unknown = list(self._engine.view(partial(_unknown_sections, piece=rebuilt.piece, row=rebuilt.row)))
+        for name in unknown:
+            self._say(source, "section-damaged", said, f"section {name!r} is damaged or missing", section=name)
+        if unknown:
+            self._skip(source)
+        else:
+            self._check_loose(source, said, again, outcomes)
+
+    def missing_rows(self) -> Iterator[Problem]:
+        """Which bodies of sound frames cannot be found by way of the places; all frames are expanded again."""
+        for page in self._pages():
+            for history in page.histories:
+                for stretch in history.stretches:
+                    position = stretch.run.position
+                    if position not in self.unsound_frames:
+                        homes = self._expand(stretch).homes
+                        look = partial(missing_rows, about=history.source, stretch=stretch, digests=homes)
+                        yield from self._engine.view(look)
+
+    # Versions with an entry of their own.
+
+    def _check_loose(self, source: _Source, said: Said, found: LooseVersion, outcomes: bytes) -> None:
+        snapshot = Digest(said[1][:DIGEST_BYTES])
+        if found.manifest is None:
+            self._say(source, "manifest-missing", said, "its manifest is damaged or missing", digest=str(snapshot))
+            self._skip(source)
+        elif found.snapshot == snapshot:
+            self._check_version(source, said, found, outcomes)
+        else:
+            self._say_sections(source, said, found, snapshot)
+            self._skip(source)
+
+    def _say_sections(self, source: _Source, said: Said, found: LooseVersion, snapshot: Digest) -> None:
+        sound = True
+        for section, ordinal in zip(
+            (found.manifest or NOTHING).sections, found.piece.rows[found.row], strict=True
+        ):
+            if Digest.of(found.piece.bodies[ordinal] or b"") != section.digest:
+                sound = False
+                what = f"section {section.name!r} (blob {section.digest}) is damaged or missing"
+                self._say(source, "section-damaged", said, what, section.name, str(section.digest))
+        if sound:
+            what = f"its sections do not add up to snapshot {snapshot}"
+            self._say(source, "snapshot-mismatch", said, what, digest=str(snapshot))
+
+    def _say(
+        self,
+        source: _Source,
+        code: str,
+        said: Said,
+        what: str,
+        section: str | None = None,
+        digest: str | None = None,
+    ) -> None:
+        about = source.history.source
+        self._found(Problem(code, f"{about} version {said[0]}: {what}", about, said[0], section, digest))
+
+    def _skip(self, source: _Source) -> None:
+        """A version cannot be rebuilt: what its slot should say cannot be known."""
+        self.ledger.skip()
+        self.slots.unknown.add(source.slot)
+
+    # Any version that adds up.
+
+    def _check_version(self, source: _Source, said: Said, rebuilt: Rebuilt, outcomes: bytes) -> None:
+        number, payload = said
+        piece, row = rebuilt.piece, rebuilt.row
+        made = made_of(payload)
+        difference = self._identity.difference(made, piece, row)
+        if difference is not None:
+            self._say(source, "identity-mismatch", said, difference)
+        self.ledger.check(number, outcomes, piece, row)
+        head = source.heads.get(number)
+        if head is not None and head.sections != len(piece.rows[row]):
+            what = f"the head of builder {head.builder_version!r} says {head.sections} sections"
+            self._say(source, "line-wrong", said, what)
+        snapshot = payload[:DIGEST_BYTES]
+        observed_at, recorded_at = map(time_text, times_of(payload))
+        source.count(
+            piece, row, fingerprint_of(source.form, number, made.form, snapshot, observed_at, recorded_at)
+        )
+
+    def _check_sources(self) -> None:
+        after: bytes | None = None
+        while page := self._engine.view(partial(_empty_sources, after=after)):
+            after, empty = page
+            for message in empty:
+                self._found(Problem("source-empty", message))
+
+
+class _Source:
+    """A source, as far as it has been checked."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.slot = source_slot(history.source)
+        self.form = source_form(history.source)
+        self.heads = newest_heads(history)
+        self.counts = Counts()
+
+    def count(self, piece: Piece, row: int, fingerprint: int) -> None:
+        counts = self.counts
+        counts.versions += 1
+        counts.sections += len(piece.rows[row])
+        counts.canonical_bytes += piece.size(row)
+        counts.fingerprint += fingerprint
+
+
+def _read_later(view: View, stretch: Stretch) -> PackedFrame | Damaged:
+    """The frame of a run that was read in another transaction, if the run is still the same."""
+    if view.get_many(VERSIONS, [stretch.item[0]]) != [stretch.item[1]]:
+        raise Moved
+    return read_frame_of(view, stretch.run)
+
+
+def _difference(stretch: Stretch, rebuilt: Sequence[Rebuilt]) -> str | None:
+    """What the versions of a frame are otherwise than its run says; None where they are what it says."""
+    if len(rebuilt) != len(stretch.said):
+        return f"it has {len(rebuilt)} versions, and its run {len(stretch.said)}"
+    lost = [
+        str(number)
+        for (number, payload), found in zip(stretch.said, rebuilt, strict=True)
+        if found.snapshot != payload[:DIGEST_BYTES]
+    ]
+    return f"not what it was: version {', '.join(lost)}" if lost else None
+
+
+def _unknown_sections(view: View, piece: Piece, row: int) -> list[str]:
+    """The names of those sections of a version whose bytes nobody put."""
+    try:
+        names = names_of(piece.shapes[row])
+    except (Damaged, ValueError):  # the names are damaged too
+        return []
+    bodies = [piece.bodies[ordinal] for ordinal in piece.rows[row]]
+    digests = [Digest.of(body or b"") for body in bodies]
+    loose, packed = blobs.has_many(view, digests), packed_homes.has_many(view, digests)
+    return [name for name, a, b in zip(names, loose, packed, strict=True) if not a and not b]
+
+
+def _empty_sources(view: View, after: bytes | None) -> tuple[bytes, list[str]] | None:
+    """The last key of a page of sources, and what to say of those that have no version; None at the end."""
+    keys = [key for key, _ in view.scan(SOURCES, after=after, limit=_SOURCES)]
+    if not keys:
+        return None
+    headless = [
+        key
+        for key, has in zip(keys, view.has_many(VERSIONS, [key + HEAD for key in keys]), strict=True)
+        if not has
+    ]
+    empty = [key for key in headless if not view.scan(VERSIONS, prefix=key + RUN, limit=1)]
+    return keys[-1], [f"the source of key {key[:80].hex()} has no head and no run" for key in empty]

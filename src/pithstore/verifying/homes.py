@@ -1,0 +1,114 @@
+"""Bodies in frames, against the places: each body whose home is a frame has its row, and each row its body."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
+
+import attrs
+
+from pithstore.digest import Digest
+from pithstore.engine import Engine, View
+from pithstore.errors import Damaged
+from pithstore.keys import PLACES
+from pithstore.model import Source
+from pithstore.packs.frames import read_frame
+from pithstore.packs.places import PREFIX_BYTES, ROW_BYTES, cut_rows, positions, read_block, row
+from pithstore.report import Problem
+from pithstore.verifying.entries import Stretch
+from pithstore.verifying.spaces import Found, pages
+
+_ROWS_AT_ONCE = 50_000
+
+
+@attrs.frozen
+class Sum:
+    """How many rows there are, and the sum of their hashes, which are of this process alone: the order is lost."""
+
+    rows: int = 0
+    hashes: int = 0
+
+    def plus(self, rows: Sequence[bytes]) -> Sum:
+        """With these rows too."""
+        return Sum(self.rows + len(rows), self.hashes + sum(map(hash, rows)))
+
+
+def rows_of(digests: Iterable[Digest], position: int) -> list[bytes]:
+    """The rows that the places should have for the bodies whose home is the frame at that position."""
+    end = row(b"", position)
+    return [digest[:PREFIX_BYTES] + end for digest in digests]
+
+
+def sum_places(engine: Engine, found: Found) -> Sum:
+    """The sum of all rows that can be found; says which blocks are damaged, or where rows do not rise."""
+    total, last = Sum(), b""
+    for page in pages(engine, PLACES):
+        for key, value in page:
+            try:
+                rows = list(cut_rows(read_block(key, value)))
+            except Damaged as error:
+                found(Problem("places-damaged", f"a block of places is damaged ({error})"))
+                continue
+            if any(b < a for a, b in zip([last, *rows], rows, strict=False)):
+                found(Problem("places-wrong", f"the rows of the block of places {key.hex()} do not rise"))
+            total, last = total.plus(rows), rows[-1][:PREFIX_BYTES] + b"\xff" * ROW_BYTES
+    return total
+
+
+def missing_rows(view: View, about: Source, stretch: Stretch, digests: Sequence[Digest]) -> list[Problem]:
+    """What to say of the bodies of a frame whose rows cannot be found; looked for as a read does."""
+    problems: list[Problem] = []
+    for digest in digests:
+        block = view.scan(PLACES, after=digest[:PREFIX_BYTES] + b"\x00", limit=1, reverse=True)
+        if stretch.run.position not in _positions(block, digest):
+            message = f"{about}: blob {digest} is in the frame of {stretch.numbers}; the places do not say so"
+            problems.append(Problem("places-wrong", message, about, stretch.said[-1][0], digest=str(digest)))
+    return problems
+
+
+def _positions(block: Sequence[tuple[bytes, bytes]], digest: Digest) -> list[int]:
+    try:
+        return positions(read_block(*block[0]), digest) if block else []
+    except Damaged:
+        return []
+
+
+def stray_rows(engine: Engine, unsound: Collection[int]) -> Iterator[Problem]:
+    """What to say of rows that lead to no body; those that lead to frames that are `unsound` are left out."""
+    for rows in _chunks(engine):
+        wanted: dict[int, list[bytes]] = {}
+        for one in rows:
+            position = int.from_bytes(one[PREFIX_BYTES:], "big")
+            if position not in unsound:
+                wanted.setdefault(position, []).append(one)
+        yield from engine.view(partial(_stray_rows, wanted=wanted))
+
+
+def _chunks(engine: Engine) -> Iterator[list[bytes]]:
+    chunk: list[bytes] = []
+    for page in pages(engine, PLACES):
+        for key, value in page:
+            try:
+                chunk += cut_rows(read_block(key, value))
+            except Damaged:  # said already
+                continue
+            if len(chunk) >= _ROWS_AT_ONCE:
+                yield chunk
+                chunk = []
+    yield chunk
+
+
+def _stray_rows(view: View, wanted: dict[int, list[bytes]]) -> list[Problem]:
+    problems: list[Problem] = []
+    for position in sorted(wanted):
+        try:
+            frame = read_frame(view, position)
+            known = set(rows_of(map(frame.digest, frame.homes), position))
+        except Damaged:
+            known = set()
+        stray = [one for one in wanted[position] if one not in known]
+        if stray:
+            starts = ", ".join(sorted(one[:PREFIX_BYTES].hex() for one in stray)[:3])
+            message = f"{len(stray)} rows of the places (digests {starts} …) lead to position {position} in vain"
+            problems.append(Problem("places-wrong", message))
+    return problems

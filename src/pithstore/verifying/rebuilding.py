@@ -1,0 +1,124 @@
+"""Versions put together again: those in frames, and those whose sections lie in the tail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
+
+import attrs
+
+from pithstore import manifests, records
+from pithstore.canonical import canonical
+from pithstore.codec import decode_manifest
+from pithstore.digest import DIGEST_BYTES, Digest
+from pithstore.engine import Engine, View
+from pithstore.errors import Damaged
+from pithstore.keys import version_key
+from pithstore.model import Manifest, Source
+from pithstore.packs.frame import Frame
+from pithstore.packs.packed_frame import unpack
+from pithstore.packs.rebuild import Piece, Shape, foreign_digests, piece_of, shape_of
+from pithstore.verifying.entries import History, PackedFrame, Said
+
+_VERSIONS_AT_ONCE, _BYTES_AT_ONCE = 512, 8 * 1024 * 1024
+
+NOTHING = Manifest(())
+
+
+@attrs.frozen(eq=False)
+class Rebuilt:
+    """A version put together: a row of a piece, and the snapshot hash of that; None where a section is missing."""
+
+    piece: Piece
+    row: int
+    snapshot: bytes | None
+
+
+@attrs.frozen(eq=False)
+class LooseVersion(Rebuilt):
+    """A version whose recipe is a manifest; None where it has no sound one."""
+
+    manifest: Manifest | None
+
+
+@attrs.frozen(eq=False)
+class Expanded:
+    """An expanded frame, the digests of the bodies whose home it is, and its versions."""
+
+    frame: Frame
+    homes: Sequence[Digest]
+
+
+def expand(packed: PackedFrame, dictionaries: Mapping[bytes, bytes | Damaged]) -> Expanded:
+    """What is in a frame; Damaged where it is none.  It touches no store: threads may share the dictionaries."""
+    frame = Frame(unpack(*packed, partial(_dictionary, dictionaries)))
+    return Expanded(frame, [frame.digest(ordinal) for ordinal in frame.homes])
+
+
+def _dictionary(dictionaries: Mapping[bytes, bytes | Damaged], mark: bytes) -> bytes:
+    found = dictionaries[mark]
+    if isinstance(found, Damaged):
+        raise found
+    return found
+
+
+def rebuilt_of(engine: Engine, frame: Frame) -> Iterator[Rebuilt]:
+    """The versions of a frame, with the sections that lie elsewhere."""
+    digests = foreign_digests(frame, range(frame.versions))
+    foreign: dict[Digest, bytes] = {}
+    if digests:
+        bodies = engine.view(partial(records.read_bodies, digests=digests))
+        foreign = {digest: body for digest, body in zip(digests, bodies, strict=True) if Digest.of(body) == digest}
+    piece = piece_of(frame, foreign)
+    return (Rebuilt(piece, row, snapshot) for row, snapshot in enumerate(piece.snapshots()))
+
+
+def rebuilt_loosely(engine: Engine, histories: Sequence[History]) -> Iterator[LooseVersion]:
+    """The versions with an entry of their own, source by source: a few at once, as many as memory holds."""
+    wanted = ((history.source, said) for history in histories for said in history.loose)
+    waiting: list[tuple[Source, Said]] = []
+    while waiting := waiting + list(islice(wanted, _VERSIONS_AT_ONCE - len(waiting))):
+        found = rebuild_loosely(engine, waiting)
+        yield from found
+        waiting = waiting[len(found) :]
+
+
+def rebuild_loosely(engine: Engine, wanted: Sequence[tuple[Source, Said]]) -> list[LooseVersion]:
+    """The first of these versions, at least one, by their manifests; what a frame has is found there too."""
+    recipes, piece = engine.view(partial(_read, wanted=wanted))
+    return [LooseVersion(piece, row, snapshot, recipes[row]) for row, snapshot in enumerate(piece.snapshots())]
+
+
+def _read(view: View, wanted: Sequence[tuple[Source, Said]]) -> tuple[list[Manifest | None], Piece]:
+    recipes = _manifests(view, wanted)
+    size = count = 0
+    for recipe in recipes:
+        count += 1
+        size += sum([section.size for section in (recipe or NOTHING).sections])
+        if size >= _BYTES_AT_ONCE:
+            break
+    del recipes[count:]
+    return recipes, _piece(view, [recipe or NOTHING for recipe in recipes])
+
+
+def _manifests(view: View, wanted: Sequence[tuple[Source, Said]]) -> list[Manifest | None]:
+    keys = [(version_key(source, number), Digest(payload[:DIGEST_BYTES])) for source, (number, payload) in wanted]
+    return [None if payload is None else _decoded(payload) for payload in manifests.payloads_many(view, keys)]
+
+
+def _decoded(payload: bytes) -> Manifest | None:
+    try:
+        return decode_manifest(payload)
+    except Damaged:
+        return None
+
+
+def _piece(view: View, recipes: Sequence[Manifest]) -> Piece:
+    ordinals: dict[Digest, int] = {}
+    rows: list[tuple[int, ...]] = []
+    shapes: list[Shape] = []
+    for recipe in recipes:
+        rows.append(tuple([ordinals.setdefault(section.digest, len(ordinals)) for section in recipe.sections]))
+        shapes.append(shape_of(tuple([canonical(section.name) for section in recipe.sections])))
+    return Piece(shapes, rows, records.read_bodies(view, list(ordinals)))
