@@ -11,6 +11,7 @@ from pithstore.digest import Digest
 from pithstore.engine import Item, Update, View
 from pithstore.errors import Damaged
 from pithstore.keys import BLOBS, TAIL
+from pithstore.packs import homes, runs
 from pithstore.seal import seal_many, unseal
 from pithstore.tail import TailEnd, cut, holds, slices, write_tail
 
@@ -105,7 +106,12 @@ def lacking(view: View, bodies: Mapping[Digest, bytes], compared: Compared | Non
     unsound = _compare(view, bodies, unseen)
     if compared is not None:
         compared.add((digest, entry) for digest, entry in unseen.items() if digest not in unsound)
-    return Lacking(bodies.keys() - known.keys(), unsound)
+    new = bodies.keys() - known.keys()
+    if new and runs.any_packs(view):
+        packed, doubtful = homes.hold(view, list(new))
+        new -= packed | doubtful
+        unsound.update(dict.fromkeys(doubtful, b""))
+    return Lacking(new, unsound)
 
 
 def _compare(view: View, bodies: Mapping[Digest, bytes], entries: Mapping[Digest, bytes]) -> dict[Digest, bytes]:
@@ -161,8 +167,8 @@ class Blob:
 
 def write_many(update: Update, end: TailEnd, blobs: Sequence[Blob], compared: Compared | None) -> TailEnd:
     """Append the blobs to the writer's tail and point their digests to them; where the writer goes on."""
-    bodies, homes = (blob.body for blob in blobs), (blob.home for blob in blobs)
-    places, values, end = write_tail(end, bodies, homes=homes)
+    bodies, marks = (blob.body for blob in blobs), (blob.home for blob in blobs)
+    places, values, end = write_tail(end, bodies, homes=marks)
     if update.create_many(TAIL, values, rising=True) != len(values):
         raise Damaged("a value of the tail stands where none was written yet; run verify")
     entries = seal_many(

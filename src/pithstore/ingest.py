@@ -24,8 +24,9 @@ from pithstore.digest import Digest
 from pithstore.engine import Update, View
 from pithstore.errors import StorageFailed, StoreExists
 from pithstore.fingerprint import fingerprint
-from pithstore.keys import MAX_NUMBER, line_key, source_key, source_mark, source_slot
+from pithstore.keys import MAX_NUMBER, line_key, source_key, source_mark, source_slot, version_key
 from pithstore.model import Line, Manifest, Source, Version
+from pithstore.packs import runs
 from pithstore.record import Prepared
 from pithstore.results import Outcome, PutResult
 from pithstore.tail import TailEnd
@@ -108,10 +109,11 @@ def store(
     bodies = _Bodies(update, prepared, compared)
     if bodies.unsound:
         end = blobs.write_many(update, end or TailEnd(meta.new_writer(update), 0), bodies.unsound, compared)
-    first_snapshots = _write_manifests(update, prepared)
+    candidates = _write_manifests(update, found, arrivals)
     index.write()
     journal.note(update, {record.line.source for _, record in prepared})
     if index.new:
+        first_snapshots = _first_snapshots(update, candidates, index, bodies)
         add_totals(update, _additions(index, bodies, first_snapshots))
         if meta.keeps_ledger(update):
             declared.note(update, [new.declaring() for new in index.new])
@@ -148,10 +150,14 @@ class _New:
 class _Bodies:
     """The sections that arrive: which of them the store lacks, and which it holds but not as they are."""
 
-    def __init__(self, update: Update, prepared: Sequence[tuple[int, Prepared]], compared: Compared | None) -> None:
+    def __init__(
+        self, update: Update, prepared: Sequence[tuple[int, Prepared]], compared: Compared | None
+    ) -> None:
         arriving: dict[Digest, bytes] = {}
         for _, record in prepared:
-            arriving.update(zip([section.digest for section in record.manifest.sections], record.bodies, strict=True))
+            arriving.update(
+                zip([section.digest for section in record.manifest.sections], record.bodies, strict=True)
+            )
         lacking = blobs.lacking(update, arriving, compared)
         self.unsound: list[Blob] = []
         self.brought: dict[int, list[int]] = {}
@@ -179,14 +185,31 @@ class _Bodies:
         )
 
 
-def _write_manifests(update: Update, prepared: Sequence[tuple[int, Prepared]]) -> set[int]:
-    """Write the manifests that are not there or not sound; which arrivals were the first to bring a snapshot."""
-    recipes: dict[Digest, Manifest] = {}
+def _write_manifests(update: Update, found: Sequence[Outcome | _New], arrivals: Sequence[AnyArrival]) -> set[int]:
+    """Write the manifests that new versions need, and mend the others; where a snapshot may have come first."""
+    new: dict[Digest, Manifest] = {}
     first: dict[bytes, int] = {}
-    for position, record in prepared:
-        if record.snapshot not in recipes:
-            recipes[record.snapshot], first[record.snapshot] = record.manifest, position
-    return {first[snapshot] for snapshot in manifests.mend_many(update, recipes)}
+    known: list[tuple[bytes, Digest, Manifest]] = []
+    for position, (each, arrival) in enumerate(zip(found, arrivals, strict=True)):
+        if isinstance(arrival, Unchanged):
+            continue
+        record = arrival.prepared
+        if isinstance(each, Outcome):
+            known.append((version_key(each.source, each.number), record.snapshot, record.manifest))
+        elif record.snapshot not in new:
+            new[record.snapshot], first[record.snapshot] = record.manifest, position
+    missing = manifests.mend_many(update, new)
+    manifests.mend_known(update, known)
+    return {first[snapshot] for snapshot in missing}
+
+
+def _first_snapshots(update: Update, candidates: set[int], index: _Index, bodies: _Bodies) -> set[int]:
+    """Those arrivals that brought a snapshot which the store had not had, in a frame neither."""
+    if not runs.any_packs(update):
+        return candidates
+    old = [new for new in index.new if new.position in candidates and new.position not in bodies.brought]
+    packed = (new for new in old if runs.has_snapshot(update, new.version.source, new.version.snapshot))
+    return candidates - {new.position for new in packed}
 
 
 @attrs.define(eq=False)

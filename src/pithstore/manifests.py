@@ -108,6 +108,18 @@ def mend_many(update: Update, recipes: Mapping[Digest, Manifest]) -> set[bytes]:
     return {key for (key, _), value in found if value is None}
 
 
+def mend_known(update: Update, known: Iterable[tuple[bytes, Digest, Manifest]]) -> None:
+    """Write those of the manifests of stored versions that are nowhere as they should be.
+
+    A version is given by its key in the index and its snapshot hash.
+    """
+    wanted = {key: (snapshot, manifest) for key, snapshot, manifest in known}
+    loose = read_many(update, [snapshot for snapshot, _ in wanted.values()])
+    unknown = [key for key, found in zip(wanted, loose, strict=True) if found != wanted[key][1]]
+    packed = zip(unknown, recipes.read_many(update, unknown), strict=True)
+    put_many(update, [wanted[key] for key, found in packed if found != wanted[key][1]])
+
+
 def put_many(update: Update, entries: Iterable[tuple[Digest, Manifest]]) -> None:
     """Write the manifests, in place of what stood there."""
     encoded = ((snapshot, encode_manifest(manifest)) for snapshot, manifest in entries)

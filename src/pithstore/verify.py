@@ -9,6 +9,7 @@ of it, and sums are only compared where nobody wrote and no compaction ended mea
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import attrs
 
@@ -74,12 +75,16 @@ class _Walk:
         check_seals(self._engine, found)
         check_writers(self._engine, found)
         loose = LooseCheck(self._engine, found)
-        for done in (*loose.check_blobs(), *loose.check_manifests()):
+        for done in chain(loose.check_blobs(), loose.check_manifests()):
             self._advance(done)
         history = HistoryCheck(self._engine, self._profile, found, self._advance)
         history.run()
-        self._compare_homes(history)
-        self._compare(before, history, loose)
+        after = self._sums(lambda _: None)
+        if after.generation == before.generation:
+            self._compare_homes(history)
+        if self._engine.view(_generation) != before.generation:
+            raise Moved
+        self._compare(before, after, history, loose)
         return VerifyReport(
             versions=history.versions,
             snapshots=history.snapshots,
@@ -117,11 +122,8 @@ class _Walk:
             message = f"the places have {places.rows} rows, and the frames {history.homes.rows} bodies"
             self._problems.append(Problem("places-wrong", message))
 
-    def _compare(self, before: _Sums, history: HistoryCheck, loose: LooseCheck) -> None:
+    def _compare(self, before: _Sums, after: _Sums, history: HistoryCheck, loose: LooseCheck) -> None:
         """Compare what was counted with the sums that nobody wrote meanwhile."""
-        after = self._sums(lambda _: None)
-        if after.generation != before.generation:
-            raise Moved
         if before.slots is not None and after.slots is not None:
             for slot in history.slots.wrong(before.slots, after.slots):
                 message = f"slot {slot} of the totals does not match the versions of its sources"

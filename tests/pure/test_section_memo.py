@@ -139,6 +139,22 @@ def test_a_memo_of_one_profile_and_limits_serves_any_other() -> None:
                     assert told(text, profile, limits, memo) == told(text, profile, limits)
 
 
+def test_a_profile_without_rules_is_told_of_no_declaration() -> None:
+    memo = SectionMemo()
+    with every_text_is_split():
+        for profile in (PITH, Profile(declared="none"), PITH):
+            found = [prepare(seed_text(), profile, memo=memo), prepare(seed_text(), profile)]
+            assert [len(prepared.declarations) for prepared in found] == [5 * (profile is PITH)] * 2
+
+
+def test_a_section_that_alone_is_too_much_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast_path, "_DECODER", None)
+    limits = Limits(record_bytes=8000)
+    with every_text_is_split():
+        for text in (f'{{"x":[{"[]," * 1001}0]}}', f'{{"x":{"[" * 513}{"]" * 513}}}'):
+            assert fast_path.read(text, limits, memo=SectionMemo()) is None
+
+
 def told(text: str | bytes, profile: Profile, limits: Limits, memo: SectionMemo | None = None) -> object:
     """What is prepared, or why not."""
     try:

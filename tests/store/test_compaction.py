@@ -172,6 +172,8 @@ def test_what_is_put_between_any_two_steps_is_kept(copies: Copies, tmp_path: Pat
     with new_store("memory", tmp_path / "plain") as plain:
         put_all(plain, [*BEFORE, *AFTER, *(put for n in range(3) for put in puts(n))])
         expected = contents(plain)
+        plain.put(record("2", claims=declaring([9])))
+        declared = plain.declared()
     for first in {*copies.some_steps, copies.steps - 2}:
         with copies.opened() as store:
             left = iter(range(3))
@@ -186,6 +188,8 @@ def test_what_is_put_between_any_two_steps_is_kept(copies: Copies, tmp_path: Pat
             now = told(store)
             store.compact()
             assert told(store) == now, first
+            store.put(record("2", claims=declaring([9])))  # the version before declares nothing
+            assert store.declared() == declared
 
 
 @pytest.mark.parametrize("seed", range(20))

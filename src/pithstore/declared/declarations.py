@@ -19,7 +19,7 @@ VERDICTS: tuple[Verdict, ...] = ("match", "mismatch", "unknown rule")
 DRIFTS: tuple[Drift, ...] = ("changed though declared the same", "same though declared changed")
 
 _START = start_of(DECLARED)
-_MARK_BYTES = 16
+MARK_BYTES = 16
 
 
 @attrs.frozen
@@ -78,7 +78,7 @@ def digest_and_declaration(
         return Digest.of(body), None
     start, end = place_of_declaration(section, body, write)
     digest, rest = Digest.with_and_without(body, start, end)
-    marks = Digest.of(body[start + len(_START) : end])[:_MARK_BYTES], rest[:_MARK_BYTES]
+    marks = Digest.of(body[start + len(_START) : end])[:MARK_BYTES], rest[:MARK_BYTES]
     return digest, Declaration(name, verdict_of(name, section, write), *marks)
 
 

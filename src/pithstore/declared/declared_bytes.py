@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from pithstore.canonical import decode
+from pithstore.canonical import decode, start_of
 from pithstore.declared.declarations import (
+    MARK_BYTES,
     Declaration,
     Drift,
-    digest_and_declaration,
     drift_of,
     place_of_declaration,
 )
+from pithstore.digest import Digest
 from pithstore.profile import DECLARED, RULED_WHERE_EMPTY, Verdict, verdict_of
 
-_NAME = DECLARED.encode()
+_NAME, _START = DECLARED.encode(), start_of(DECLARED)
 _LAST_MEMBER = re.compile(rb'"%b":"[0-9a-f]{64}"\}\Z' % _NAME)
 _LAST_BYTES = len(_NAME) + len('"":""}') + 64
 _EMPTY_BEFORE = re.compile(rb'\{(?:"(?:[^"\\]|\\.)*":(?:0|\[\]),)*\Z')
@@ -46,9 +47,9 @@ class Declaring(NamedTuple):
 
     def declaration(self) -> Declaration:
         """The same, with marks."""
-        declaration = digest_and_declaration(self.name, decode(self.body), self.body)[1]
-        assert declaration is not None
-        return declaration
+        body, declared = self.body, self.body[self.start + len(_START) : self.end]
+        marks = Digest.of(declared)[:MARK_BYTES], Digest.of(body[: self.start], body[self.end :])[:MARK_BYTES]
+        return Declaration(self.name, self.verdict, *marks)
 
 
 def find_declaring(name: str, body: bytes) -> Declaring | None:
@@ -59,8 +60,8 @@ def find_declaring(name: str, body: bytes) -> Declaring | None:
 def _ends_with_it(name: str, body: bytes) -> Declaring | None:
     """The answer for an object whose last member declares a digest and that has no rule; None for any other.
 
-    No quote in the member can be inside a string, as none has a backslash before it; so the member is what the last
-    bracket closes.
+    No quote of the member is inside a string, as none has a backslash before it: so it is a member of what the
+    last bracket closes.
     """
     start = len(body) - _LAST_BYTES
     if start < 1 or body[:1] != b"{" or name == "integrity" or not _LAST_MEMBER.match(body, start):

@@ -9,7 +9,7 @@ from pithstore.digest import Digest
 from pithstore.engine import View
 from pithstore.errors import Damaged
 from pithstore.keys import PLACES
-from pithstore.packs.frames import read_frame
+from pithstore.packs.frames import read_frame, read_sealed_frame
 from pithstore.packs.places import PREFIX_BYTES, ROW_BYTES, positions, read_block
 
 
@@ -21,18 +21,37 @@ def read_many(view: View, digests: Sequence[Digest]) -> list[bytes | None]:
 
 def find(view: View, digests: Sequence[Digest]) -> Iterator[tuple[Digest, bytes]]:
     """Those of the blobs that frames have as they were, hashed, frame by frame; each frame is expanded once."""
-    wanted: dict[int, set[Digest]] = {}
-    for digest, candidates in _candidates(view, digests):
-        for position in candidates:
-            wanted.setdefault(position, set()).add(digest)
-    for position in sorted(wanted):
-        yield from _homed(view, position, wanted[position])
+    for position, wanted in sorted(_wanted(view, digests).items()):
+        yield from _homed(view, position, wanted)
+
+
+def hold(view: View, digests: Sequence[Digest]) -> tuple[set[Digest], set[Digest]]:
+    """Those of the blobs that frames have as they were; and those of which a damaged frame may be the home."""
+    sound: set[Digest] = set()
+    doubtful: set[Digest] = set()
+    for position, wanted in _wanted(view, digests).items():
+        try:
+            frame = read_sealed_frame(view, position)
+        except Damaged:
+            doubtful |= wanted
+        else:
+            sound.update(wanted.intersection(map(frame.digest, frame.homes)))
+    return sound, doubtful - sound
 
 
 def has_many(view: View, digests: Sequence[Digest]) -> list[bool]:
     """Whether the places have a row for each blob, sound or not."""
     known = {digest for digest, candidates in _candidates(view, digests) if candidates}
     return [digest in known for digest in digests]
+
+
+def _wanted(view: View, digests: Sequence[Digest]) -> dict[int, set[Digest]]:
+    """The positions of the frames that may be the home of some of the blobs, and of which."""
+    wanted: dict[int, set[Digest]] = {}
+    for digest, candidates in _candidates(view, digests):
+        for position in candidates:
+            wanted.setdefault(position, set()).add(digest)
+    return wanted
 
 
 def _candidates(view: View, digests: Sequence[Digest]) -> Iterator[tuple[Digest, list[int]]]:

@@ -116,7 +116,7 @@ class Piece:
         return state.digest()
 
     def _common(self, row: int) -> int:
-        """How many sections a version has in common with the next, from the first on; 0 where that is too little."""
+        """How many sections a version has in common with the next, from the first on; 0 for too little."""
         mine, other = self.rows[row], self.rows[row + 1]
         if self.shapes[row] is not self.shapes[row + 1]:
             return 0

@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import islice
 
 from pithstore.codec import Head, LineHead
+from pithstore.digest import Digest
 from pithstore.engine import Item, Update, View
 from pithstore.errors import Damaged
 from pithstore.keys import MAX_NUMBER, PACKS, RUN, VERSIONS, run_key, runs_prefix, tail_key
@@ -98,6 +99,11 @@ def decode_run(key: bytes, value: bytes) -> Run:
 def any_packs(view: View) -> bool:
     """Whether the store has packs at all, and so may have runs."""
     return view.has_many(PACKS, [_FIRST_PACK])[0]
+
+
+def has_snapshot(view: View, source: Source, snapshot: Digest) -> bool:
+    """Whether a version of the source that is in a run has that snapshot hash."""
+    return any(run.snapshot(row) == snapshot for run in forwards(view, source) for row in range(run.count))
 
 
 def head(view: View, source: Source) -> Head | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from pithstore.codec import LineHead
 from pithstore.keys import line_key, time_key
@@ -28,7 +29,7 @@ def _numbers(history: History) -> Iterator[Problem]:
     last = 0
     for stretch in history.stretches:
         numbers = [number for number, _ in stretch.said]
-        if numbers[0] <= last or any(b <= a for a, b in zip(numbers, numbers[1:], strict=False)):
+        if numbers[0] <= last or any(b <= a for a, b in pairwise(numbers)):
             message = f"{history.source}: the run of {stretch.numbers} does not go on behind version {last}"
             yield Problem("run-wrong", message, history.source, numbers[-1])
         last = max(last, *numbers)
@@ -39,7 +40,7 @@ def _numbers(history: History) -> Iterator[Problem]:
 
 
 def _lines(history: History, packed: Iterable[Said]) -> Iterator[Problem]:
-    """The line of each builder with a version behind the runs has a head; any head is the newest of its builder."""
+    """Each builder with a version behind the runs has a head; any head is the newest of its builder."""
     newest = {made_of(payload).builder_version: (number, payload) for number, payload in packed}
     loose = {made_of(payload).builder_version: (number, payload) for number, payload in history.loose}
     newest.update(loose)

@@ -58,7 +58,8 @@ class History:
     """The sound entries of one source, and what is said of the others.
 
     `complete` says that no version is in an entry that is not sound; `whole_ledger` that the ledger of declared
-    digests was whole when they were read.  `outcomes` are those of versions with an entry of their own.
+    digests was whole when they were read.  `outcomes` are those of versions with an entry of their own; None, and
+    None for `standing`, is one that is not sound.
     """
 
     source: Source
@@ -67,8 +68,8 @@ class History:
     loose: Sequence[Said]
     lines: Mapping[bytes, LineHead]
     times: Collection[bytes]
-    outcomes: Mapping[int, bytes]
-    standing: bytes
+    outcomes: Mapping[int, bytes | None]
+    standing: bytes | None
     complete: bool
     whole_ledger: bool
     problems: Sequence[Problem]
@@ -177,8 +178,8 @@ class _Reading:
         self._loose: list[Said] = []
         self._lines: dict[bytes, LineHead] = {}
         self._times: set[bytes] = set()
-        self._outcomes: dict[int, bytes] = {}
-        self._standing = b""
+        self._outcomes: dict[int, bytes | None] = {}
+        self._standing: bytes | None = b""
         self._complete = True
         self._problems: list[Problem] = []
 
@@ -230,9 +231,8 @@ class _Reading:
             said = [_checked(run.number(row), run.payload(row)) for row in range(run.count)]
             outcomes = [run.outcomes(row) for row in range(run.count)]
         except (Damaged, OverflowError) as error:
-            raise Damaged(
-                f"{self._source}: the run up to version {run.number(run.count - 1)} is damaged ({error})"
-            ) from None
+            last = run.number(run.count - 1)
+            raise Damaged(f"{self._source}: the run up to version {last} is damaged ({error})") from None
         frame = read_frame_of(self._view, run) if self._room > 0 else None
         if isinstance(frame, tuple):
             self._room -= len(frame[1])
@@ -242,6 +242,10 @@ class _Reading:
         self._complete = self._complete and kind not in (VERSION, RUN)
         number = int.from_bytes(key[-4:], "big") if kind in _NUMBERED else None
         message = str(error)
+        if kind == OUTCOMES:
+            self._outcomes[int.from_bytes(key[-4:], "big")] = None
+        elif kind == STANDING:
+            self._standing = None
         if kind in (OUTCOMES, STANDING):
             what = f"{self._source}" if number is None else f"{self._source} version {number}"
             message = f"{what}: an entry in the ledger of declared digests is damaged ({error})"

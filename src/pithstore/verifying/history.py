@@ -16,7 +16,7 @@ from pithstore.packs.rebuild import Piece
 from pithstore.profile import Profile
 from pithstore.report import Problem
 from pithstore.verifying.agreement import disagreements, newest_heads
-from pithstore.verifying.entries import History, Page, PackedFrame, Said, Stretch, read_frame_of, read_page
+from pithstore.verifying.entries import History, PackedFrame, Page, Said, Stretch, read_frame_of, read_page
 from pithstore.verifying.homes import Sum, missing_rows, rows_of
 from pithstore.verifying.identity import IdentityCheck
 from pithstore.verifying.ledger import LedgerCheck, names_of
@@ -117,7 +117,11 @@ class HistoryCheck:
                 self._check_lost(source, said, rebuilt[row] if row < len(rebuilt) else None, outcomes)
 
     def _expand(self, stretch: Stretch) -> Expanded:
-        packed = stretch.frame if stretch.frame is not None else self._engine.view(partial(_read_later, stretch))
+        packed = (
+            stretch.frame
+            if stretch.frame is not None
+            else self._engine.view(partial(_read_later, stretch=stretch))
+        )
         if isinstance(packed, Damaged):
             raise packed
         return expand(packed, self._dictionaries)
@@ -128,7 +132,7 @@ class HistoryCheck:
         self.unique_bytes += sum([len(expanded.frame.body(ordinal)) for ordinal in expanded.frame.homes])
         self._advance(len(expanded.homes))
 
-    def _check_lost(self, source: _Source, said: Said, rebuilt: Rebuilt | None, outcomes: bytes) -> None:
+    def _check_lost(self, source: _Source, said: Said, rebuilt: Rebuilt | None, outcomes: bytes | None) -> None:
         """Look at a version that does not come out of its frame: it may have been put again since."""
         (again,) = rebuild_loosely(self._engine, [(source.history.source, said)])
         if rebuilt is None or again.snapshot == said[1][:DIGEST_BYTES]:
@@ -155,7 +159,7 @@ class HistoryCheck:
 
     # Versions with an entry of their own.
 
-    def _check_loose(self, source: _Source, said: Said, found: LooseVersion, outcomes: bytes) -> None:
+    def _check_loose(self, source: _Source, said: Said, found: LooseVersion, outcomes: bytes | None) -> None:
         snapshot = Digest(said[1][:DIGEST_BYTES])
         if found.manifest is None:
             self._say(source, "manifest-missing", said, "its manifest is damaged or missing", digest=str(snapshot))
@@ -198,7 +202,7 @@ class HistoryCheck:
 
     # Any version that adds up.
 
-    def _check_version(self, source: _Source, said: Said, rebuilt: Rebuilt, outcomes: bytes) -> None:
+    def _check_version(self, source: _Source, said: Said, rebuilt: Rebuilt, outcomes: bytes | None) -> None:
         number, payload = said
         piece, row = rebuilt.piece, rebuilt.row
         made = made_of(payload)

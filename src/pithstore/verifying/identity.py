@@ -17,7 +17,7 @@ _KEPT = 4096
 
 
 class IdentityCheck:
-    """Reads the sections that the profile names, each as seldom as can be: most are those of the version before."""
+    """Reads the sections that the profile names, as seldom as can be: most are those of the version before."""
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
@@ -64,9 +64,9 @@ class IdentityCheck:
         except InvalidRecord as error:
             return str(error)
         line = said.line
-        if (line.source, line.builder_version) == (self._source, made.builder_version):
-            if write_scalar(said.source_version) == made.source_version:
-                return None
+        found = line.source, line.builder_version, write_scalar(said.source_version)
+        if found == (self._source, made.builder_version, made.source_version):
+            return None
         return (
             f"the record says {line.source}, source version {said.source_version!r}, builder "
             f"{line.builder_version!r}, and its key something else"

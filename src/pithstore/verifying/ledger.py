@@ -41,20 +41,22 @@ class LedgerCheck:
         self._slot = source_slot(history.source)
         self._before: dict[str, Declaring] = {}
         self._piece: Piece | None = None
+        self._in_piece: dict[tuple[str, int], Declaring | None] = {}
         self._known = history.whole_ledger and history.complete
 
     def skip(self) -> None:
         """A version of the source cannot be read: nothing is said of it and of those behind it."""
         self._known = False
 
-    def check(self, number: int, said: bytes, piece: Piece, row: int) -> None:
+    def check(self, number: int, said: bytes | None, piece: Piece, row: int) -> None:
         """Compare what is said of a version, the next by number, with what its sections declare."""
         if not self._known:
             return
         if piece is not self._piece:
-            self._piece, self._found_in = piece, {}
+            self._piece = piece
+            self._in_piece.clear()
         told = self._outcomes(piece, row)
-        if told.rstrip(b"\0") != said:
+        if said is not None and told.rstrip(b"\0") != said:
             self._say_wrong(number)
         if told:
             self._counts[self._slot][names_of(piece.shapes[row]), told] += 1
@@ -63,12 +65,13 @@ class LedgerCheck:
         """What became of what each section declares; empty where none does."""
         if not self._declares:
             return b""
-        before, now = self._before, {}
+        before = self._before
+        now: dict[str, Declaring] = {}
         codes = bytearray()
         for key in zip(names_of(piece.shapes[row]), piece.rows[row], strict=True):
-            if key not in self._found_in:
-                self._found_in[key] = self._find(key[0], piece.bodies[key[1]] or b"")
-            declaring = self._found_in[key]
+            if key not in self._in_piece:
+                self._in_piece[key] = self._find(key[0], piece.bodies[key[1]] or b"")
+            declaring = self._in_piece[key]
             if declaring is None:
                 codes.append(0)
             else:
@@ -95,11 +98,13 @@ class LedgerCheck:
             self.unknown.add(self._slot)
             return
         declared = (each.declaration() for each in self._before.values())
-        if encode_declarations(declared) != self._history.standing:
+        standing = self._history.standing
+        if standing is not None and encode_declarations(declared) != standing:
             self._say_wrong(None)
         for number in self._history.stray_outcomes:
-            message = f"{self._history.source} version {number}: an entry in the ledger of declared digests is of no version"
-            self._found(Problem("declared-wrong", message, self._history.source, number))
+            source = self._history.source
+            what = f"{source} version {number}: an entry in the ledger of declared digests is of no version"
+            self._found(Problem("declared-wrong", what, source, number))
 
     def _say_wrong(self, number: int | None) -> None:
         source = self._history.source

@@ -21,7 +21,7 @@ from pithstore.tail import slices
 from pithstore.verifying.spaces import Found, damaged_values, pages
 
 _PAGE, _PAGE_BYTES = 16_384, 64 * 1024 * 1024
-"""So many places are followed in the order in which they lie: the more, the fewer values of the tail are read twice."""
+"""So many places are followed in the order in which they lie: the more, the fewer values are read twice."""
 _BYTES_AT_ONCE = 8 * 1024 * 1024
 
 _Placed = tuple[Digest, Place]
@@ -123,7 +123,7 @@ def _damaged_bodies(view: View, placed: Iterable[_Placed]) -> Iterator[Problem]:
 
 
 def _homed(view: View, placed: Iterable[_Placed]) -> list[bytes]:
-    """The bytes of those blobs that have their home in a frame: such a one was put again while that was damaged."""
+    """The bytes of those blobs that have a home in a frame: such a one was put again while that was damaged."""
     if not runs.any_packs(view):
         return []
     return [body for _, body in homes.find(view, [digest for digest, _ in placed])]
