@@ -69,8 +69,8 @@ class Lacking:
 class Compared:
     """The latest entries of the index whose blobs were written or compared by one writer.
 
-    While the index still has that very entry, the blob is not compared again: its bytes are never written over.  So
-    a run of a transaction that was thrown away may leave its entries here.
+    While the index still has that very entry, the blob is not compared again: its bytes are never written over.
+    So a run of a transaction that was thrown away may leave its entries here.
     """
 
     def __init__(self) -> None:
@@ -129,9 +129,8 @@ def _compare(view: View, bodies: Mapping[Digest, bytes], entries: Mapping[Digest
             wanted.setdefault(part.key, []).append((digest, place.home, part.start, body[at:stop]))
             at = stop
     for key, value in _tail_values(view, wanted):
-        for digest, home, start, piece in wanted[key]:
-            if not holds(value, start, piece):
-                unsound[digest] = home
+        parts = wanted[key]
+        unsound.update((digest, home) for digest, home, start, piece in parts if not holds(value, start, piece))
     return unsound
 
 

@@ -50,8 +50,8 @@ class Head:
 class LineHead:
     """The newest version of a line, by number.
 
-    `sections` is how many sections it has; `text_hash` the first 16 bytes of the BLAKE3 of the text that was put as
-    this version, the last one that was, empty where it was not put as text.
+    `sections` is how many sections it has; `text_hash` the first 16 bytes of the BLAKE3 of the text that was put
+    as this version, the last one that was, empty where it was not put as text.
     """
 
     builder_version: str

@@ -100,8 +100,9 @@ def store(
 ) -> Stored:
     """Put the arrivals in order; `end` is None for a writer that has written no blob yet.
 
-    Stored bytes that are not what a prepared record brings again are replaced: putting it again mends it.  What was
-    `compared` before is not read for that.  HintPassed where a text was taken for unchanged and is not so any more.
+    Stored bytes that are not what a prepared record brings again are replaced: putting it again mends it.  What
+    was `compared` before is not read for that.  HintPassed where a text was taken for unchanged and is not so any
+    more.
     """
     index = _Index(update, arrivals, now)
     found = [index.arrive(arrival, position) for position, arrival in enumerate(arrivals)]
@@ -224,7 +225,7 @@ class _Source:
 
 @attrs.define(eq=False)
 class _Line:
-    """A line that arrives: its head, as it is in the store and as it becomes, and the times of its new versions."""
+    """A line that arrives: its head, as in the store and as it becomes, and the times of its new versions."""
 
     line: Line
     source: _Source
@@ -271,7 +272,8 @@ class _Index:
             return self._hold(line, arrival)
         if isinstance(arrival, Restored):
             return self._restore(line, arrival, position)
-        said = self._newest(line, arrival) if arrival.observed_at is None else self._said_at(line, arrival)
+        moment = arrival.observed_at
+        said = self._newest(line, arrival) if moment is None else self._said_at(line, arrival, moment)
         if said is None:
             return self._append(line, arrival, position)
         return _unchanged(line, said, len(arrival.prepared.manifest.sections))
@@ -290,10 +292,9 @@ class _Index:
             line.head, line.changed = attrs.evolve(head, text_hash=arrival.text_hash), True
         return head.number
 
-    def _said_at(self, line: _Line, arrival: Arrival) -> int | None:
+    def _said_at(self, line: _Line, arrival: Arrival, moment: datetime) -> int | None:
         """The version of the line that holds the snapshot as of that moment, or at exactly that moment."""
-        moment, pending = arrival.observed_at, line.times
-        assert moment is not None
+        pending = line.times
         before = pending[: bisect_right(pending, (moment, MAX_NUMBER))][-1:]
         stored = versions.line_as_of(self._update, line.line, moment)
         as_of = max(before if stored is None else [*before, stored], default=None)
@@ -382,4 +383,7 @@ def _additions(index: _Index, bodies: _Bodies, first_snapshots: set[int]) -> dic
         row[5] += new.record.size
         row[6] += sum(brought)
         row[7] += fingerprint(new.version)
-    return {slot: Totals(*counts, fingerprint % 2**256) for slot, (*counts, fingerprint) in rows.items()}
+    return {
+        slot: attrs.evolve(Totals(*counts), fingerprint=fingerprint % 2**256)
+        for slot, (*counts, fingerprint) in rows.items()
+    }

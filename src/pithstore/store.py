@@ -136,8 +136,8 @@ class Store(Reader):
     def put(self, record: str | bytes | dict[str, Json], *, observed_at: datetime | None = None) -> PutResult:
         """What became of the record; it is durable.  InvalidRecord where it is refused, and nothing is stored.
 
-        `observed_at` is when the caller saw the record (an aware datetime); None is now.  Stored bytes of the record
-        that are damaged are replaced.
+        `observed_at` is when the caller saw the record (an aware datetime); None is now.  Stored bytes of the
+        record that are damaged are replaced.
         """
         return self.put_batch([self.arrival(record, observed_at)], mend=True)[0]
 
@@ -153,8 +153,8 @@ class Store(Reader):
     ) -> PutSummary:
         """What became of the records, put in order in batches of bounded memory, one transaction each.
 
-        Stops at the first record that is refused: InvalidRecord says which one; those before it are stored.  A text
-        that is, byte for byte, what was put last for its source and builder is not looked at further.
+        Stops at the first record that is refused: InvalidRecord says which one; those before it are stored.  A
+        text that is, byte for byte, what was put last for its source and builder is not looked at further.
         """
         from pithstore.bulk import batches, size_of
         from pithstore.results import PutSummary
@@ -207,8 +207,8 @@ class Store(Reader):
     ) -> list[PutResult]:
         """What became of each arrival, in one transaction that also notes how far these files have come.
 
-        With `mend` the stored bytes of all that arrives are compared, and replaced where they are damaged; without,
-        each blob is compared only once by this open store.
+        With `mend` the stored bytes of all that arrives are compared, and replaced where they are damaged;
+        without, each blob is compared only once by this open store.
         """
         from pithstore.ingest import results
 

@@ -117,7 +117,7 @@ class _Walk:
             return
         known = len(self._problems)
         self._problems += history.missing_rows()
-        self._problems += stray_rows(self._engine, history.unsound_frames)
+        self._problems += stray_rows(self._engine, self._profile, history.sound_frames, history.unsound_frames)
         if known == len(self._problems) and not history.unsound_frames:
             message = f"the places have {places.rows} rows, and the frames {history.homes.rows} bodies"
             self._problems.append(Problem("places-wrong", message))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from blake3 import blake3
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ from pithstore.keys import (
     read_time_key,
     slot_key,
     source_key,
+    source_mark,
     source_slot,
     split_key,
     standing_key,
@@ -158,5 +160,8 @@ def test_keys_as_the_format_defines_them() -> None:
     assert outcomes_key(Source("k", "1"), 258) == b"k\x00\x011\x00\x01\x04\x00\x00\x01\x02"
     assert standing_key(Source("k", "1")) == b"k\x00\x011\x00\x01\x05"
     assert [ledger_key(slot)[0] for slot in range(SLOTS)] == list(range(64, 128))
+    assert source_mark(line.source) == blake3(source_key(line.source)).digest()[:8]
+    assert source_mark(line.source)[0] % SLOTS == source_slot(line.source)
     assert tail_key(1, 2) == b"\x00\x00\x00\x01\x00\x00\x00\x02"
-    assert SPACES == ("meta", "tail", "blobs", "manifests", "versions", "sources", "totals", "files", "checks")
+    first = ("meta", "tail", "blobs", "manifests", "versions", "sources", "totals", "files", "checks")
+    assert (*first, "packs", "places", "dictionaries", "changed") == SPACES

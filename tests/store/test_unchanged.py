@@ -19,13 +19,17 @@ from pithstore.codec import encode_place
 from pithstore.digest import Digest
 from pithstore.engine import Update
 from pithstore.errors import InvalidRecord
-from pithstore.ingest import Arrival, HintPassed, Unchanged, text_hash
+from pithstore.ingest import AnyArrival, Arrival, HintPassed, Unchanged, text_hash
 from pithstore.ingest import store as store_in
 from pithstore.keys import BLOBS, source_mark
+from pithstore.limits import Limits
 from pithstore.model import Line, Source
+from pithstore.profile import Profile
 from pithstore.put_files import FilePut, Listener, ObservedAt
+from pithstore.record import Prepared, prepare
 from pithstore.results import PutSummary
 from pithstore.seal import seal
+from pithstore.section_memo import SectionMemo
 from pithstore.store import Store
 from pithstore.testing.machine_store import definition
 from pithstore.versions import line_heads
@@ -51,13 +55,12 @@ def head_hash(store: Store, line: Line = LINE) -> bytes | None:
 def unprepared(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The texts that had to be prepared, as `take_texts` goes on."""
     prepared: list[bytes] = []
-    real = bulk.prepare
 
-    def prepare(text: bytes, *others: object) -> object:
+    def prepare_and_note(text: bytes, profile: Profile, limits: Limits, memo: SectionMemo | None) -> Prepared:
         prepared.append(text)
-        return real(text, *others)  # type: ignore[arg-type]
+        return prepare(text, profile, limits, memo)
 
-    monkeypatch.setattr(bulk, "prepare", prepare)
+    monkeypatch.setattr(bulk, "prepare", prepare_and_note)
     return prepared
 
 
@@ -111,9 +114,7 @@ def test_a_state_that_comes_back_is_a_version_byte_for_byte(store: Store, togeth
     for texts in [[A, B, A, A]] if together else [[A], [B], [A], [A]]:
         store.put_many(texts)
     assert numbers(store) == [1, 2, 3]
-    assert [store.get_bytes(f"k:1@{n}") for n in (1, 2, 3)] == [
-        definition(json.loads(text)) for text in (A, B, A)
-    ]
+    assert [store.get_bytes(f"k:1@{n}") for n in (1, 2, 3)] == [definition(json.loads(text)) for text in (A, B, A)]
     assert store.verify().ok
 
 
@@ -180,7 +181,8 @@ def test_a_hint_that_does_not_hold_writes_nothing_and_is_prepared(
 ) -> None:
     for one in before:
         store.put(one)
-    entries, arrivals = entries_of(store._engine), [store.arrival(record("2")), hint(A)]
+    entries = entries_of(store._engine)
+    arrivals: list[AnyArrival] = [store.arrival(record("2")), hint(A)]
 
     def write(update: Update) -> object:
         return store_in(update, arrivals, FIRST, None)
@@ -229,7 +231,7 @@ def test_an_empty_hash_is_no_hint(store: Store) -> None:
 @pytest.mark.parametrize("texts", [[A, B, b"{", A], [A, B.decode(), '"\ud800"', A], [A, json.loads(B), [], A]])
 def test_the_first_text_that_is_refused_is_named(store: Store, texts: list[str | bytes | Record]) -> None:
     store.put(A)
-    with pytest.raises(InvalidRecord, match="^record 3: "):
+    with pytest.raises(InvalidRecord, match=r"^record 3: "):
         store.put_many(iter(texts))
     assert numbers(store) == [1, 2]
 

@@ -10,6 +10,8 @@ from functools import partial
 from itertools import islice
 from typing import IO, Self
 
+import attrs
+
 from pithstore import records
 from pithstore.compaction.carry import lacking_blobs
 from pithstore.digest import Digest
@@ -24,7 +26,7 @@ from pithstore.packs.places import ROW_BYTES, blocks, row
 from pithstore.packs.rebuild import foreign_digests, snapshots
 from pithstore.packs.run import Run
 from pithstore.packs.runs import read_run
-from pithstore.survey import index_pages, items_of_kind, source_names
+from pithstore.survey import Entries, index_pages, items_of_kind, source_names
 
 _ROWS_AT_ONCE = 1_000_000
 _BLOCKS_AT_ONCE = 2000
@@ -39,16 +41,11 @@ def check(successor: Successor, checked: Callable[[int], None], bring: Callable[
     successor.update(_forget_places)
     leaning: list[tuple[Source, bytes]] = []
     with _Sorted() as rows:
-        for source, item in _runs(successor):
-            run = read_run(source, item)
-            with _naming(source, run):
-                frame = successor.view(partial(read_frame, position=run.position))
-                rows.extend(row(frame.digest(ordinal), run.position) for ordinal in frame.homes)
-                if frame.foreigners:
-                    leaning.append((source, item[0]))
-                else:
-                    _compare(run, frame, {})
-            checked(run.count)
+        for page in index_pages(successor):
+            seen = successor.view(partial(_check_page, page=page))
+            rows.extend(seen.rows)
+            leaning.extend(seen.leaning)
+            checked(seen.versions)
         _write_places(successor, rows.merged())
     for source, key in leaning:
         lacking = successor.view(partial(_lacking, source=source, key=key))
@@ -57,12 +54,31 @@ def check(successor: Successor, checked: Callable[[int], None], bring: Callable[
         successor.view(partial(_check_leaning, source=source, key=key))
 
 
-def _runs(successor: Successor) -> Iterator[tuple[Source, Item]]:
-    for page in index_pages(successor):
-        names = successor.view(partial(source_names, keys=[key for key, _ in page]))
-        for source, (_, items) in zip(names, page, strict=True):
-            for item in items_of_kind(items, RUN):
-                yield source, item
+@attrs.frozen
+class _Seen:
+    """What a page has shown: the rows of its homes, the runs whose frames lean on others, how many versions."""
+
+    rows: list[bytes] = attrs.field(factory=list)
+    leaning: list[tuple[Source, bytes]] = attrs.field(factory=list)
+    versions: int = 0
+
+
+def _check_page(view: View, page: Sequence[Entries]) -> _Seen:
+    seen = _Seen()
+    versions = 0
+    names = source_names(view, [key for key, _ in page])
+    for source, (_, items) in zip(names, page, strict=True):
+        for item in items_of_kind(items, RUN):
+            run = read_run(source, item)
+            with _naming(source, run):
+                frame = read_frame(view, run.position)
+                seen.rows.extend([row(frame.digest(ordinal), run.position) for ordinal in frame.homes])
+                if frame.foreigners:
+                    seen.leaning.append((source, item[0]))
+                else:
+                    _compare(run, frame, {})
+            versions += run.count
+    return attrs.evolve(seen, versions=versions)
 
 
 def _leaning(view: View, source: Source, key: bytes) -> tuple[Run, Frame, list[Digest]]:

@@ -8,7 +8,7 @@ goes on; at the end, what the store holds is compared with what the archive says
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial, reduce
@@ -66,9 +66,7 @@ def restore(engine: Engine, archive: ArchiveFile, contents: Contents, said: Said
     end: TailEnd | None = None
     compared = Compared()
     for batch in batches(archive.arrivals(contents, done.records), _size):
-        stored = engine.update(
-            partial(_write, file=file, done=done, batch=batch, end=end, compared=compared)
-        )
+        stored = engine.update(partial(_write, file=file, done=done, batch=batch, end=end, compared=compared))
         done, end = attrs.evolve(done, records=done.records + len(batch)), stored.end
         summary = summary.plus(*stored.outcomes)
     engine.update(partial(_finish, file=file, done=done, contents=contents))
@@ -107,7 +105,7 @@ def _write(
     update: Update,
     file: FileId,
     done: FileProgress,
-    batch: list[Arrival],
+    batch: Sequence[Arrival],
     end: TailEnd | None,
     compared: Compared,
 ) -> Stored:

@@ -1,8 +1,8 @@
 """Which versions of a source go into one frame, and which of their sections lie there.  Pure.
 
 A frame stands alone but for large sections: one of at most COPY_BYTES is in every frame that needs it, a larger
-one lies in one frame only, its home, and other frames name its digest.  So reading a version expands its own frame,
-and for each large section that has not changed for long its home: never one by way of another.
+one lies in one frame only, its home, and other frames name its digest.  So reading a version expands its own
+frame, and for each large section that has not changed for long its home: never one by way of another.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import attrs
 
@@ -50,12 +50,12 @@ class Row:
 def encode_run(position: int, rows: Sequence[Row], heads: Mapping[str, LineHead]) -> bytes:
     """The entry of these rows, by rising number; `heads` are of those builders whose newest version is here."""
     versions = [row.version for row in rows]
-    builders = list(dict.fromkeys(version.builder_version for version in versions))
+    builders = list(dict.fromkeys([version.builder_version for version in versions]))
     source_versions = [write_scalar(version.source_version) for version in versions]
     outcomes = [row.outcomes for row in rows]
     recorded = [to_microseconds(version.recorded_at) for version in versions]
     columns = [
-        _Column.of(values)
+        _column(values)
         for values in (
             [version.number - i for i, version in enumerate(versions)],
             [builders.index(version.builder_version) for version in versions],
@@ -69,12 +69,12 @@ def encode_run(position: int, rows: Sequence[Row], heads: Mapping[str, LineHead]
         (
             write_number(position),
             write_number(len(rows)),
-            *[column.head for column in columns],
+            *[head for head, _ in columns],
             write_number(len(builders)),
             *(_builder(builder, heads.get(builder)) for builder in builders),
             _table(source_versions),
             _table(outcomes),
-            *[column.rest for column in columns],
+            *[rest for _, rest in columns],
             *[version.snapshot for version in versions],
         )
     )
@@ -102,19 +102,12 @@ def _table(values: Iterable[bytes]) -> bytes:
     return write_number(len(distinct)) + b"".join(map(write_bytes, distinct))
 
 
-@attrs.frozen
-class _Column:
-    """A column as it is written: its least value and width, and the rest."""
-
-    head: bytes
-    rest: bytes
-
-    @classmethod
-    def of(cls, values: Sequence[int]) -> Self:
-        least = min(values)
-        width = (max(values) - least).bit_length() + 7 >> 3
-        rest = b"".join([(value - least).to_bytes(width, "little") for value in values]) if width else b""
-        return cls(write_number(_zigzag(least)) + bytes((width,)), rest)
+def _column(values: Sequence[int]) -> tuple[bytes, bytes]:
+    """A column as it is written: its least value with the width, and the rest."""
+    least = min(values)
+    width = (max(values) - least).bit_length() + 7 >> 3
+    rest = b"".join([(value - least).to_bytes(width, "little") for value in values]) if width else b""
+    return write_number(_zigzag(least)) + bytes((width,)), rest
 
 
 def _zigzag(number: int) -> int:

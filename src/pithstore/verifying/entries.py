@@ -24,7 +24,7 @@ from pithstore.survey import Entries, end_of, page_from
 from pithstore.verifying.made import made_of, time_text, times_of
 from pithstore.versions import read_line_head
 
-_ROOM = 8 * 1024 * 1024
+ROOM = 8 * 1024 * 1024
 """Packed frames are read in one transaction until they have so many bytes."""
 
 Said = tuple[int, bytes]
@@ -115,7 +115,7 @@ def read_page(view: View, after: bytes | None, known: Collection[bytes]) -> Page
     names = view.get_many(SOURCES, [key for key, _ in entries])
     histories: list[History] = []
     problems: list[Problem] = []
-    room = _ROOM
+    room = ROOM
     for each, name in zip(entries, names, strict=True):
         try:
             source = _source(each, name)

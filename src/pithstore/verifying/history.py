@@ -7,14 +7,16 @@ from functools import partial
 
 from pithstore import blobs
 from pithstore.digest import DIGEST_BYTES, Digest
-from pithstore.engine import Engine, View
+from pithstore.engine import Engine, Item, View
 from pithstore.errors import Damaged
 from pithstore.fingerprint import fingerprint_of, source_form
 from pithstore.keys import HEAD, RUN, SOURCES, VERSIONS, source_slot
+from pithstore.model import Source
 from pithstore.packs import homes as packed_homes
 from pithstore.packs.rebuild import Piece
 from pithstore.profile import Profile
 from pithstore.report import Problem
+from pithstore.sources import read_source
 from pithstore.verifying.agreement import disagreements, newest_heads
 from pithstore.verifying.entries import History, PackedFrame, Page, Said, Stretch, read_frame_of, read_page
 from pithstore.verifying.homes import Sum, missing_rows, rows_of
@@ -55,6 +57,7 @@ class HistoryCheck:
         self.versions = self.snapshots = 0
         self.blobs = self.unique_bytes = 0
         self.homes = Sum()
+        self.sound_frames: set[int] = set()
         self.unsound_frames: set[int] = set()
 
     def run(self) -> None:
@@ -147,12 +150,16 @@ class HistoryCheck:
             self._check_loose(source, said, again, outcomes)
 
     def missing_rows(self) -> Iterator[Problem]:
-        """Which bodies of sound frames cannot be found by way of the places; all frames are expanded again."""
+        """Which bodies of sound frames cannot be found by way of the places; all frames are expanded again.
+
+        When it has ended `sound_frames` has the positions of these frames.
+        """
         for page in self._pages():
             for history in page.histories:
                 for stretch in history.stretches:
                     position = stretch.run.position
                     if position not in self.unsound_frames:
+                        self.sound_frames.add(position)
                         homes = self._expand(stretch).homes
                         look = partial(missing_rows, about=history.source, stretch=stretch, digests=homes)
                         yield from self._engine.view(look)
@@ -224,8 +231,9 @@ class HistoryCheck:
         after: bytes | None = None
         while page := self._engine.view(partial(_empty_sources, after=after)):
             after, empty = page
-            for message in empty:
-                self._found(Problem("source-empty", message))
+            for key, source in empty:
+                what = f"the source of key {key[:80].hex()}" if source is None else str(source)
+                self._found(Problem("source-empty", f"{what} has no head and no run", source))
 
 
 class _Source:
@@ -277,15 +285,19 @@ def _unknown_sections(view: View, piece: Piece, row: int) -> list[str]:
     return [name for name, a, b in zip(names, loose, packed, strict=True) if not a and not b]
 
 
-def _empty_sources(view: View, after: bytes | None) -> tuple[bytes, list[str]] | None:
-    """The last key of a page of sources, and what to say of those that have no version; None at the end."""
-    keys = [key for key, _ in view.scan(SOURCES, after=after, limit=_SOURCES)]
-    if not keys:
+def _empty_sources(view: View, after: bytes | None) -> tuple[bytes, list[tuple[bytes, Source | None]]] | None:
+    """The last key of a page of sources, and those that have no version; None at the end."""
+    items = view.scan(SOURCES, after=after, limit=_SOURCES)
+    if not items:
         return None
-    headless = [
-        key
-        for key, has in zip(keys, view.has_many(VERSIONS, [key + HEAD for key in keys]), strict=True)
-        if not has
-    ]
-    empty = [key for key in headless if not view.scan(VERSIONS, prefix=key + RUN, limit=1)]
-    return keys[-1], [f"the source of key {key[:80].hex()} has no head and no run" for key in empty]
+    known = view.has_many(VERSIONS, [key + HEAD for key, _ in items])
+    headless = [item for item, has in zip(items, known, strict=True) if not has]
+    empty = [item for item in headless if not view.scan(VERSIONS, prefix=item[0] + RUN, limit=1)]
+    return items[-1][0], [(item[0], _sound_source(item)) for item in empty]
+
+
+def _sound_source(item: Item) -> Source | None:
+    try:
+        return read_source(item)
+    except Damaged:
+        return None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 import attrs
 
+from pithstore.canonical import decode
 from pithstore.digest import Digest
 from pithstore.engine import Engine, View
-from pithstore.errors import Damaged
+from pithstore.errors import Damaged, InvalidRecord
 from pithstore.keys import PLACES
 from pithstore.model import Source
+from pithstore.packs.frame import Frame, read_name
 from pithstore.packs.frames import read_frame
 from pithstore.packs.places import PREFIX_BYTES, ROW_BYTES, cut_rows, positions, read_block, row
+from pithstore.profile import Profile, find_line
 from pithstore.report import Problem
 from pithstore.verifying.entries import Stretch
 from pithstore.verifying.spaces import Found, pages
@@ -73,15 +76,22 @@ def _positions(block: Sequence[tuple[bytes, bytes]], digest: Digest) -> list[int
         return []
 
 
-def stray_rows(engine: Engine, unsound: Collection[int]) -> Iterator[Problem]:
-    """What to say of rows that lead to no body; those that lead to frames that are `unsound` are left out."""
+def stray_rows(
+    engine: Engine, profile: Profile, sound: Collection[int], unsound: Collection[int]
+) -> Iterator[Problem]:
+    """What to say of rows that lead to no body, or to a frame of no run.
+
+    `sound` and `unsound` are the positions of the frames of all runs; rows that lead to the latter are left out.
+    """
+    lost: set[int] = set()
     for rows in _chunks(engine):
         wanted: dict[int, list[bytes]] = {}
         for one in rows:
             position = int.from_bytes(one[PREFIX_BYTES:], "big")
-            if position not in unsound:
+            if position not in unsound and position not in lost:
                 wanted.setdefault(position, []).append(one)
-        yield from engine.view(partial(_stray_rows, wanted=wanted))
+        lost.update(wanted.keys() - set(sound))
+        yield from engine.view(partial(_stray_rows, profile=profile, wanted=wanted, sound=sound))
 
 
 def _chunks(engine: Engine) -> Iterator[list[bytes]]:
@@ -98,17 +108,34 @@ def _chunks(engine: Engine) -> Iterator[list[bytes]]:
     yield chunk
 
 
-def _stray_rows(view: View, wanted: dict[int, list[bytes]]) -> list[Problem]:
+def _stray_rows(
+    view: View, profile: Profile, wanted: Mapping[int, list[bytes]], sound: Collection[int]
+) -> list[Problem]:
     problems: list[Problem] = []
     for position in sorted(wanted):
         try:
             frame = read_frame(view, position)
             known = set(rows_of(map(frame.digest, frame.homes), position))
-        except Damaged:
-            known = set()
+        except Damaged as error:
+            problems.append(Problem("places-wrong", f"the places lead to position {position} in vain ({error})"))
+            continue
         stray = [one for one in wanted[position] if one not in known]
         if stray:
             starts = ", ".join(sorted(one[:PREFIX_BYTES].hex() for one in stray)[:3])
-            message = f"{len(stray)} rows of the places (digests {starts} …) lead to position {position} in vain"
+            message = f"the places say in vain that blobs {starts} … are in the frame at position {position}"
             problems.append(Problem("places-wrong", message))
+        elif position not in sound:
+            source = _source_of(frame, profile)
+            what = f"a frame of {frame.versions} versions at position {position} is of no sound run"
+            problems.append(Problem("run-missing", what if source is None else f"{source}: {what}", source))
     return problems
+
+
+def _source_of(frame: Frame, profile: Profile) -> Source | None:
+    """The source of the first record of a frame, as far as it can be told by what lies there."""
+    try:
+        members = {read_name(name): part for name, part in frame.members(0) if not isinstance(part, Digest)}
+        needed = {name: decode(members[name]) for name in profile.sections() if name in members}
+        return find_line(needed, profile).source
+    except (Damaged, IndexError, ValueError, InvalidRecord):
+        return None
