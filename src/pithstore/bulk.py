@@ -11,13 +11,15 @@ from pithstore.configuration import Configuration
 from pithstore.engine import Engine
 from pithstore.errors import InvalidRecord, PithstoreError
 from pithstore.fast_path import line_of
-from pithstore.ingest import Arrival, Unchanged, text_hash
+from pithstore.ingest import Arrival, Unchanged
 from pithstore.model import Line
 from pithstore.record import prepare
 from pithstore.section_memo import SectionMemo
+from pithstore.texts import text_hash
 
 BATCH_RECORDS = 1000
 BATCH_BYTES = 8 * 1024 * 1024
+_SAMPLE = 16
 
 T = TypeVar("T")
 
@@ -109,3 +111,12 @@ def _newest_texts(engine: Engine, lines: set[Line]) -> dict[Line, bytes]:
         for line, head in zip(asked, heads, strict=True)
         if head is not None and head.text_hash
     }
+
+
+def mostly_known(engine: Engine, configuration: Configuration, texts: Sequence[bytes]) -> bool:
+    """Whether of some of the texts most are word for word what was put last: then few will have to be prepared."""
+    some = texts[:: 1 + len(texts) // _SAMPLE]
+    lines = [line_of(text, configuration.profile, configuration.limits) for text in some]
+    hints = _newest_texts(engine, {line for line in lines if line is not None})
+    known = [line in hints and hints[line] == text_hash(text) for line, text in zip(lines, some, strict=True)]
+    return 2 * sum(known) > len(known)

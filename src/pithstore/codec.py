@@ -20,6 +20,7 @@ from pithstore.times import from_microseconds, to_microseconds
 HOME_BYTES = 8
 TEXT_HASH_BYTES = 16
 _SHORT = 100  # characters of a name that is worth keeping
+_TIME_BYTES = 8
 _LONGEST_SHIFT = 63  # ten bytes
 _ONE_BYTE = tuple(bytes((number,)) for number in range(0x80))
 
@@ -111,6 +112,13 @@ def _decode(raw: bytes) -> str:
         raise Damaged("an encoded text is not UTF-8") from None
 
 
+def _read_time(raw: bytes) -> datetime:
+    try:
+        return from_microseconds(int.from_bytes(raw, "big", signed=True))
+    except OverflowError:
+        raise Damaged("an encoded time is out of range") from None
+
+
 def _write_time(moment: datetime) -> bytes:
     return to_microseconds(moment).to_bytes(8, "big", signed=True)
 
@@ -148,10 +156,7 @@ class Reader:
 
     def time(self) -> datetime:
         """The next moment."""
-        try:
-            return from_microseconds(int.from_bytes(self.raw(8), "big", signed=True))
-        except OverflowError:
-            raise Damaged("an encoded time is out of range") from None
+        return _read_time(self.raw(_TIME_BYTES))
 
     def end(self) -> None:
         """Return if everything was read."""
@@ -336,10 +341,13 @@ def encode_head(head: Head) -> bytes:
 
 def decode_head(data: bytes) -> Head:
     """The head that `encode_head` wrote."""
-    reader = Reader(data)
-    recorded_at, number = reader.time(), reader.number()
-    reader.end()
-    return Head(number, recorded_at)
+    try:
+        number, end = read_number(data, _TIME_BYTES)
+    except IndexError:
+        raise Damaged("an encoded value is cut short") from None
+    if end != len(data):
+        raise Damaged("an encoded value has bytes behind its end")
+    return Head(number, _read_time(data[:_TIME_BYTES]))
 
 
 def encode_line_head(head: LineHead) -> bytes:

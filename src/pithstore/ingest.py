@@ -12,11 +12,10 @@ from datetime import datetime
 from typing import TypeAlias
 
 import attrs
-from blake3 import blake3
 
 from pithstore import blobs, journal, manifests, meta, sources, versions
 from pithstore.blobs import Blob, Compared
-from pithstore.codec import TEXT_HASH_BYTES, Head, LineHead
+from pithstore.codec import Head, LineHead
 from pithstore.counts import Totals
 from pithstore.declared import entries as declared
 from pithstore.declared.entries import Declaring
@@ -69,11 +68,6 @@ class Unchanged:
     line: Line
     text_hash: bytes
     text: bytes
-
-
-def text_hash(text: str | bytes) -> bytes:
-    """The first 16 bytes of the BLAKE3 of a text that was accepted, or is in bytes."""
-    return blake3(text if isinstance(text, bytes) else text.encode()).digest(TEXT_HASH_BYTES)
 
 
 AnyArrival: TypeAlias = Arrival | Unchanged

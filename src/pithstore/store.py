@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # what a put, a diff or a verify needs is imported when one i
     from pithstore.results import Outcome, PutResult, PutSummary
     from pithstore.section_memo import SectionMemo
     from pithstore.tail import TailEnd
+    from pithstore.taking import ObservedAt, Taking
 
 
 def open(  # noqa: A001 - read as pithstore.open
@@ -76,6 +77,26 @@ def _configuration(profile: Profile | None, limits: Limits | None) -> Configurat
 
     default = Configuration()
     return Configuration(profile or default.profile, limits or default.limits)
+
+
+def _begin(
+    taking: Taking, given: Sequence[bytes | Arrival]
+) -> Callable[[], tuple[list[AnyArrival], InvalidRecord | None]]:
+    return partial(_accepted, given, taking.begin([each for each in given if isinstance(each, bytes)]))
+
+
+def _accepted(
+    given: Sequence[bytes | Arrival], take: Callable[[], list[Taken]]
+) -> tuple[list[AnyArrival], InvalidRecord | None]:
+    """What can be put, up to the first text that is refused."""
+    accepted: list[AnyArrival] = []
+    taken = iter(take())
+    for each in given:
+        found = next(taken) if isinstance(each, bytes) else each
+        if isinstance(found, InvalidRecord):
+            return accepted, found
+        accepted.append(found)
+    return accepted, None
 
 
 def _say_nothing(_done: int, _all: int) -> None: ...
@@ -143,60 +164,59 @@ class Store(Reader):
 
     def arrival(self, record: str | bytes | dict[str, Json], observed_at: datetime | None = None) -> Arrival:
         """The record, prepared to be put by `put_batch`."""
-        from pithstore.ingest import Arrival, text_hash
+        from pithstore.ingest import Arrival
+        from pithstore.texts import text_hash
 
         prepared = self.prepare(record)
         return Arrival(prepared, observed_at, b"" if isinstance(record, dict) else text_hash(record))
 
     def put_many(
-        self, records: Iterable[str | bytes | dict[str, Json]], *, observed_at: datetime | None = None
+        self,
+        records: Iterable[str | bytes | dict[str, Json]],
+        *,
+        observed_at: datetime | None = None,
+        workers: int | None = None,
     ) -> PutSummary:
         """What became of the records, put in order in batches of bounded memory, one transaction each.
 
         Stops at the first record that is refused: InvalidRecord says which one; those before it are stored.  A
         text that is, byte for byte, what was put last for its source and builder is not looked at further.
+
+        That many `workers`, processes of their own, prepare the texts where there are many; mappings are prepared
+        here.  What becomes of the records is the same, but up to three batches are read before the first is put.
         """
         from pithstore.bulk import batches, size_of
         from pithstore.results import PutSummary
+        from pithstore.taking import in_turn
 
         summary = PutSummary()
-        for batch in batches(self._given(records, observed_at), size_of):
-            accepted, refused = self._accept(batch)
-            summary = summary.plus(*self.put_all(accepted))
-            if refused is not None:
-                raise refused.of(f"record {summary.records + 1}")
+        with self.taking(None if observed_at is None else lambda _: observed_at, workers) as taking:
+            given = batches(self._given(records, observed_at), size_of)
+            for accepted, refused in in_turn(given, partial(_begin, taking), taking.ahead):
+                summary = summary.plus(*self.put_all(accepted))
+                if refused is not None:
+                    raise refused.of(f"record {summary.records + 1}")
         self._compact_if_wanted()
         return summary
 
     def _given(
         self, records: Iterable[str | bytes | dict[str, Json]], observed_at: datetime | None
     ) -> Iterator[bytes | Arrival]:
-        """Texts of now as they are, so that `take_texts` may find them unchanged, and the others prepared."""
+        """Texts as they are, and the others prepared."""
         from pithstore.bulk import as_bytes
 
         for position, record in enumerate(records, 1):
-            text = as_bytes(record) if observed_at is None else None
+            text = as_bytes(record)
             try:
                 yield self.arrival(record, observed_at) if text is None else text
             except InvalidRecord as error:
                 raise error.of(f"record {position}") from None
 
-    def _accept(self, given: Sequence[bytes | Arrival]) -> tuple[list[AnyArrival], InvalidRecord | None]:
-        """What can be put, up to the first text that is refused."""
-        accepted: list[AnyArrival] = []
-        taken = iter(self.take_texts([each for each in given if isinstance(each, bytes)]))
-        for each in given:
-            found = next(taken) if isinstance(each, bytes) else each
-            if isinstance(found, InvalidRecord):
-                return accepted, found
-            accepted.append(found)
-        return accepted, None
+    def taking(self, observed_at: ObservedAt | None = None, workers: int | None = None) -> Taking:
+        """Whoever finds out what texts are to the store; see `pithstore.taking`."""
+        from pithstore.taking import Taking
 
-    def take_texts(self, texts: Sequence[bytes]) -> list[Taken]:
-        """What each text is to the store, for puts of now in this order; see `pithstore.bulk.take_texts`."""
-        from pithstore.bulk import take_texts
-
-        return take_texts(self._engine, self.configuration, self._memo, texts)
+        return Taking(self._engine, self.configuration, self._memo, observed_at, workers)
 
     def put_batch(
         self,

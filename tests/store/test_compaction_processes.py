@@ -31,8 +31,8 @@ from tests.store.shelves import EngineName, new_store
 from tests.store.test_processes import PATIENCE, process, received
 
 LONG = bool(os.environ.get("PITHSTORE_LONG"))
-COMPACTIONS = 300 if LONG else 6
-KILLS = 300 if LONG else 12
+COMPACTIONS = 40 if LONG else 6
+KILLS = 150 if LONG else 12
 RECORDS = 3000 if LONG else 90
 
 

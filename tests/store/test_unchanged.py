@@ -9,29 +9,29 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pithstore import blobs, bulk
-from pithstore.codec import encode_place
 from pithstore.digest import Digest
 from pithstore.engine import Update
-from pithstore.errors import InvalidRecord
-from pithstore.ingest import AnyArrival, Arrival, HintPassed, Unchanged, text_hash
+from pithstore.errors import Damaged, InvalidRecord
+from pithstore.ingest import AnyArrival, Arrival, HintPassed, Unchanged
 from pithstore.ingest import store as store_in
-from pithstore.keys import BLOBS, source_mark
+from pithstore.keys import BLOBS, TAIL, source_mark, tail_key
 from pithstore.limits import Limits
+from pithstore.meta import writers
 from pithstore.model import Line, Source
 from pithstore.profile import Profile
 from pithstore.put_files import FilePut, Listener, ObservedAt
 from pithstore.record import Prepared, prepare
 from pithstore.results import PutSummary
-from pithstore.seal import seal
 from pithstore.section_memo import SectionMemo
 from pithstore.store import Store
+from pithstore.tail import FIRST_FRAME_BYTES
 from pithstore.testing.machine_store import definition
+from pithstore.texts import text_hash
 from pithstore.versions import line_heads
 from tests.store.any_history import FIRST
 from tests.store.shelves import EngineName, Record, delete_entry, entries_of, new_store, put_entry, record
@@ -210,11 +210,12 @@ def test_a_hint_is_tested_where_it_stands_in_its_batch(store: Store) -> None:
 def test_a_hint_of_a_store_that_others_write_to(store: Store) -> None:
     store.put(A)
     other = Store(store._engine)
-    taken = store.take_texts([A])
+    taken = store.taking().begin([A])()
     assert [type(each) for each in taken] == [Unchanged]
     other.put(B)
     (outcome,) = store.put_all([each for each in taken if not isinstance(each, InvalidRecord)])
     assert (outcome.stored, outcome.number) == (True, 3)
+    assert store._engine.view(writers) == 2  # a hint that does not hold costs no number of a writer
     assert store.put_many([A]).unchanged == 1
 
 
@@ -247,8 +248,7 @@ class Files:
         self._path.write_bytes(b"".join(text + b"\n" for text in texts))
         listener = Listener(lambda *_: None, lambda _: None, lambda _: None)
         work = FilePut(self._store, ObservedAt(), listener, again=again, stop=False)
-        work.put(str(self._path))
-        work.flush()
+        work.put([str(self._path)])
         return work.summary
 
 
@@ -268,14 +268,14 @@ def test_files_take_the_hint(store: Store, files: Files, unprepared: list[bytes]
     assert files.put([b"{", A]) == PutSummary(unchanged=1, refused=1, sections=4)
 
 
-def damage(store: Store, digest: Digest) -> bytes:
-    """Point the entry of a blob one byte on, checksum and all; what the entry was."""
+def damage(store: Store, digest: Digest) -> None:
+    """Let one bit of a blob be another."""
     (place,) = store._engine.view(partial(blobs.locate_many, digests=[digest]))
     assert place is not None
-    right = entries_of(store._engine)[BLOBS][digest]
-    wrong = attrs.evolve(place, offset=place.offset + 1)
-    put_entry(store._engine, BLOBS, (digest, seal(BLOBS, digest, encode_place(wrong))))
-    return right
+    key = tail_key(place.writer, place.sequence)
+    value = bytearray(entries_of(store._engine)[TAIL][key])
+    value[FIRST_FRAME_BYTES + place.offset + 1] ^= 1
+    put_entry(store._engine, TAIL, (key, bytes(value)))
 
 
 @pytest.mark.parametrize("again", [True, False])
@@ -313,24 +313,40 @@ def test_the_home_of_a_blob_is_the_source_that_brought_it_first(store: Store) ->
 
 
 def test_a_blob_that_is_mended_keeps_its_home_where_that_is_known(store: Store) -> None:
+    body = b'"said by both"'
     store.put(record("1", shared="said by both"))
     store.put(record("2", shared="said by both"))
-    digest = Digest.of(b'"said by both"')
+    digest = Digest.of(body)
     one, two = marks("1", "2")
-    right = damage(store, digest)
+    damage(store, digest)
     assert not store.put(record("2", shared="said by both")).stored
-    assert (home(store, b'"said by both"'), store.verify().ok) == (one, True)
-    put_entry(store._engine, BLOBS, (digest, right[:-1] + bytes([right[-1] ^ 1])))
+    assert (home(store, body), store.blob(digest)) == (one, body)
+    entry = entries_of(store._engine)[BLOBS][digest]
+    put_entry(store._engine, BLOBS, (digest, entry[:-1] + bytes([entry[-1] ^ 1])))
     store.put(record("2", shared="said by both"))
-    assert (home(store, b'"said by both"'), store.verify().ok) == (two, True)
+    assert (home(store, body), store.blob(digest)) == (two, body)
     delete_entry(store._engine, BLOBS, digest)
     store.put(record("1", shared="said by both"))
-    assert (home(store, b'"said by both"'), store.verify().ok) == (one, True)
+    assert (home(store, body), store.blob(digest)) == (one, body)
+    assert store.verify().ok
 
 
-def test_what_is_compared_once_is_compared_again_by_another_store(store: Store) -> None:
-    store.put(record("1", shared="said by both"))
-    damage(store, Digest.of(b'"said by both"'))
-    later = Store(store._engine)
-    later.put_many([record("2", shared="said by both")])
-    assert later.verify().ok
+def test_what_one_store_wrote_or_compared_another_compares_once(store: Store) -> None:
+    body = b'"said by all"'
+    digest, shared = Digest.of(body), "said by all"
+    store.put_many([record("1", shared=shared)])
+    for identity in "234":
+        damage(store, digest)
+        store.put_many([record(identity, shared=shared)])
+        with pytest.raises(Damaged):
+            store.blob(digest)
+        other = Store(store._engine)
+        other.put_many([record(identity, own="x", shared=shared)])
+        assert store.blob(digest) == body
+        damage(store, digest)
+        other.put_many([record(identity, own="y", shared=shared)])
+        with pytest.raises(Damaged):
+            store.blob(digest)
+        other.put(record(identity, own="y", shared=shared))
+        assert store.blob(digest) == body
+        store.put_many([record(identity, own="z", shared=shared)])

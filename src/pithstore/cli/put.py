@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 )
 @click.option("--again", is_flag=True, help="Put files that were put before once more, and mend damage.")
 @click.option(
+    "--workers", type=click.IntRange(1, 64), metavar="N", help="Processes that prepare records; none if not given."
+)
+@click.option(
     "--from-archive", "archive", metavar="FILE", help="Restore an archive of 'export' into an empty store."
 )
 def command(
@@ -41,6 +44,7 @@ def command(
     at_pointer: str | None,
     on_error: str,
     again: bool,
+    workers: int | None,
     archive: str | None,
 ) -> int:
     """Store the records in files of JSON or JSON Lines, plain, .gz or .zst; told apart by their content.
@@ -52,7 +56,7 @@ def command(
     "new_sections".
     """
     if archive is not None:
-        return _restore(archive, files, at, at_pointer, again)
+        return _restore(archive, files, at, at_pointer, again, workers)
     if not files:
         raise click.UsageError("Missing argument 'FILE|DIR|-...'")
     from pithstore.put_files import FilePut, Listener
@@ -60,10 +64,11 @@ def command(
     observed_at = _observed_at(at, at_pointer)
     paths = list(_walk(files))
     with options.open_store(readonly=False) as store, progress_bar("put", _bytes(paths)) as advance:
-        work = FilePut(
-            store, observed_at, Listener(say_refused, say, advance), again=again, stop=on_error == "stop"
-        )
-        _put(work, paths)
+        listener, stop = Listener(say_refused, say, advance), on_error == "stop"
+        work = FilePut(store, observed_at, listener, again=again, stop=stop, workers=workers)
+        work.put(paths)
+        if work.stopped:
+            say("stopped at the first record that was refused; what came before it is stored")
         loose = store.loose_bytes() if work.summary.versions else 0
     _print_summary(work.summary)
     _say_loose(loose)
@@ -75,7 +80,7 @@ def _restore(archive: str, *others: object) -> int:
     from pithstore.export.restore import restore_archive
 
     if any(others):
-        raise UsageError("--from-archive restores an archive as it is; leave out other files, times and --again")
+        raise UsageError("--from-archive restores an archive as it is; leave out other files and options")
     with progress_bar("restore", 2 * _bytes([archive])) as advance:
         summary = restore_archive(options.store_path(), ArchiveFile(archive, advance), say)
     with options.open_store() as store:
@@ -83,17 +88,6 @@ def _restore(archive: str, *others: object) -> int:
     _print_summary(summary)
     _say_loose(loose)
     return EXIT_DONE
-
-
-def _put(work: FilePut, paths: Iterable[str]) -> None:
-    try:
-        for path in paths:
-            work.put(path)
-            if work.stopped:
-                say("stopped at the first record that was refused; what came before it is stored")
-                break
-    finally:
-        work.flush()
 
 
 def _observed_at(at: str | None, pointer: str | None) -> ObservedAt:

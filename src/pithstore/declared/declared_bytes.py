@@ -7,7 +7,10 @@ store compares bytes, and asks for marks only of the last version.
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import NamedTuple
+
+import msgspec
 
 from pithstore.canonical import decode, start_of
 from pithstore.declared.declarations import (
@@ -24,6 +27,8 @@ _NAME, _START = DECLARED.encode(), start_of(DECLARED)
 _LAST_MEMBER = re.compile(rb'"%b":"[0-9a-f]{64}"\}\Z' % _NAME)
 _LAST_BYTES = len(_NAME) + len('"":""}') + 64
 _EMPTY_BEFORE = re.compile(rb'\{(?:"(?:[^"\\]|\\.)*":(?:0|\[\]),)*\Z')
+
+_SPLITTER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Declaring(NamedTuple):
@@ -58,17 +63,31 @@ def find_declaring(name: str, body: bytes) -> Declaring | None:
 
 
 def _ends_with_it(name: str, body: bytes) -> Declaring | None:
-    """The answer for an object whose last member declares a digest and that has no rule; None for any other.
+    """The answer for an object whose last member declares a digest, and that is not empty; None for any other.
 
     No quote of the member is inside a string, as none has a backslash before it: so it is a member of what the
     last bracket closes.
     """
     start = len(body) - _LAST_BYTES
-    if start < 1 or body[:1] != b"{" or name == "integrity" or not _LAST_MEMBER.match(body, start):
+    if start < 1 or body[:1] != b"{" or not _LAST_MEMBER.match(body, start):
         return None
     if name in RULED_WHERE_EMPTY and _EMPTY_BEFORE.match(body, 0, start):
         return None
-    return Declaring(name, "unknown rule", body, start, len(body) - 1)
+    verdict = _integrity(body) if name == "integrity" else "unknown rule"
+    return verdict and Declaring(name, verdict, body, start, len(body) - 1)
+
+
+def _integrity(body: bytes) -> Verdict | None:
+    """The verdict of an integrity section whose last member declares a digest; None where it is too deep."""
+    try:
+        members = _SPLITTER.decode(body)
+    except RecursionError:
+        return None
+    detectors, findings = members.get("detectors_run"), members.get("findings")
+    if detectors is None or findings is None:
+        return "unknown rule"
+    payload = b'{"payload":{"detectors":%b,"findings":%b}}' % (bytes(detectors), bytes(findings))
+    return "match" if sha256(payload).hexdigest().encode() == body[-66:-2] else "mismatch"
 
 
 def _read(name: str, body: bytes) -> Declaring | None:

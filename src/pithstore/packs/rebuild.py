@@ -129,11 +129,11 @@ class Piece:
         return count if sum([sizes[ordinal] for ordinal in mine[:count]]) >= _LONG else 0
 
 
-def piece_of(frame: Frame, foreign: Mapping[Digest, bytes]) -> Piece:
-    """The versions of a frame; `foreign` has the bodies that lie elsewhere."""
+def piece_of(frame: Frame, foreign: Mapping[Digest, bytes], here: Sequence[bytes]) -> Piece:
+    """The versions of a frame, given all bodies that lie there; `foreign` has those that lie elsewhere."""
     rows = [frame.ordinals(row) for row in range(frame.versions)]
     shapes = [shape_of(tuple(frame.names(row))) for row in range(frame.versions)]
-    bodies: list[bytes | None] = [*frame.all_bodies()]
+    bodies: list[bytes | None] = [*here]
     for ordinal in range(frame.bodies, frame.bodies + frame.foreigners):
         digest, size = frame.foreign(ordinal)
         body = foreign.get(digest)
@@ -143,7 +143,7 @@ def piece_of(frame: Frame, foreign: Mapping[Digest, bytes]) -> Piece:
 
 def snapshots(frame: Frame, foreign: Mapping[Digest, bytes]) -> Iterator[Digest]:
     """The snapshot hash of each version of the frame, in order; Damaged where a section is not to be had."""
-    for row, snapshot in enumerate(piece_of(frame, foreign).snapshots()):
+    for row, snapshot in enumerate(piece_of(frame, foreign, frame.all_bodies()).snapshots()):
         if snapshot is None:
             join_members(frame.members(row), foreign)  # says which one
             raise Damaged("a section that lies elsewhere has not the size that the frame says")

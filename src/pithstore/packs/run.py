@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import attrs
 
@@ -141,6 +141,20 @@ def _read_tables(data: bytes) -> _Tables:
     return _Tables(builders, heads, source_versions, outcomes)
 
 
+class Fields(NamedTuple):
+    """What a run says of a version, as far as it is encoded in an entry of its own.
+
+    `made` is the builder and the source version.
+    """
+
+    number: int
+    snapshot: bytes
+    observed_at: bytes
+    recorded_at: bytes
+    made: bytes
+    outcomes: bytes
+
+
 class Run:
     """An encoded run, read row by row; Damaged where the bytes are none."""
 
@@ -212,6 +226,10 @@ class Run:
         """The builders that have a version here."""
         return self._tables.builders
 
+    def sections(self, builder_version: str) -> int:
+        """How many sections the newest version of a builder has, if that is in this run."""
+        return self._tables.heads[self._tables.builders.index(builder_version)][0]
+
     def builder_version(self, row: int) -> str:
         """The builder of the version in that row."""
         return self._item(self._tables.builders, 1, row)
@@ -258,6 +276,37 @@ class Run:
                 self._item(self._tables.source_versions, 2, row),
             )
         )
+
+    def fields(self) -> list[Fields]:
+        """What each version says, row by row; Damaged where one says what cannot be."""
+        tables = self._tables
+        data, start = self._data, self._snapshots
+        snapshots = [data[at : at + DIGEST_BYTES] for at in range(start, len(data), DIGEST_BYTES)]
+        recorded = self._column(4)
+        observed = [at + more for at, more in zip(recorded, self._column(5), strict=True)]
+        moments = dict.fromkeys((*recorded, *observed), b"")
+        made = list(zip(self._column(1), self._column(2), strict=True))
+        try:
+            moments = {at: at.to_bytes(8, "big", signed=True) for at in moments}
+            makers = {
+                each: write_name(tables.builders[each[0]]) + tables.source_versions[each[1]] for each in set(made)
+            }
+            return [
+                Fields(row + number, snapshot, moments[seen], moments[at], makers[maker], tables.outcomes[outcome])
+                for row, (number, snapshot, seen, at, maker, outcome) in enumerate(
+                    zip(self._column(0), snapshots, observed, recorded, made, self._column(3), strict=True)
+                )
+            ]
+        except (IndexError, OverflowError):
+            raise Damaged("a run says what cannot be") from None
+
+    def _column(self, column: int) -> list[int]:
+        least, width, start = self._columns[column]
+        data, count = self._data, self.count
+        if width < 2:
+            return [least + more for more in data[start : start + count]] if width else [least] * count
+        ends = range(start, start + width * count, width)
+        return [least + int.from_bytes(data[at : at + width], "little") for at in ends]
 
     def line_heads(self) -> Iterator[LineHead]:
         """For each builder the newest version that it has in this run."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from pithstore.codec import LineHead
 from pithstore.keys import line_key, time_key
 from pithstore.model import Line
 from pithstore.report import Problem
-from pithstore.verifying.entries import History, Said
-from pithstore.verifying.made import made_of, read_moment, times_of
+from pithstore.verifying.entries import History
+from pithstore.verifying.said import Said, read_moment
 
 
 def disagreements(history: History) -> Iterator[Problem]:
@@ -28,31 +27,31 @@ def _numbers(history: History) -> Iterator[Problem]:
     """Numbers rise, from run to run and to the versions with entries of their own."""
     last = 0
     for stretch in history.stretches:
-        numbers = [number for number, _ in stretch.said]
+        numbers = [said.number for said in stretch.said]
         if numbers[0] <= last or any(b <= a for a, b in pairwise(numbers)):
             message = f"{history.source}: the run of {stretch.numbers} does not go on behind version {last}"
             yield Problem("run-wrong", message, history.source, numbers[-1])
         last = max(last, *numbers)
-    for number, _ in history.loose:
-        if number <= last:
-            message = f"{history.source} version {number}: it is in a run, and has an entry of its own"
-            yield Problem("run-wrong", message, history.source, number)
+    for said in history.loose:
+        if said.number <= last:
+            message = f"{history.source} version {said.number}: it is in a run, and has an entry of its own"
+            yield Problem("run-wrong", message, history.source, said.number)
 
 
 def _lines(history: History, packed: Iterable[Said]) -> Iterator[Problem]:
     """Each builder with a version behind the runs has a head; any head is the newest of its builder."""
-    newest = {made_of(payload).builder_version: (number, payload) for number, payload in packed}
-    loose = {made_of(payload).builder_version: (number, payload) for number, payload in history.loose}
+    newest = {said.made.builder_version: said for said in packed}
+    loose = {said.made.builder_version: said for said in history.loose}
     newest.update(loose)
     for key in sorted({line_key(Line(history.source, builder)) for builder in loose} - history.lines.keys()):
         builder = next(each for each in loose if line_key(Line(history.source, each)) == key)
-        yield _wrong_line(history, builder, newest[builder][0])
+        yield _wrong_line(history, builder, newest[builder].number)
     for key, head in history.lines.items():
         builder = head.builder_version
-        number, payload = newest.get(builder, (0, b""))
-        is_newest = (head.number, head.snapshot) == (number, payload[: len(head.snapshot)])
+        said = newest.get(builder)
+        is_newest = said is not None and (head.number, head.snapshot) == (said.number, said.snapshot)
         if not is_newest or key != line_key(Line(history.source, builder)):
-            yield _wrong_line(history, builder, number or head.number)
+            yield _wrong_line(history, builder, head.number if said is None else said.number)
 
 
 def _wrong_line(history: History, builder: str, number: int) -> Problem:
@@ -62,7 +61,7 @@ def _wrong_line(history: History, builder: str, number: int) -> Problem:
 
 def _times(history: History) -> Iterator[Problem]:
     """Each version behind the runs has an entry by its time, and there are no others."""
-    times = {_time_key(history, *said) for said in history.loose}
+    times = {_time_key(history, said) for said in history.loose}
     for key in sorted(times ^ set(history.times)):
         number = int.from_bytes(key[-4:], "big")
         what = "is missing" if key in times else "belongs to no version"
@@ -70,23 +69,28 @@ def _times(history: History) -> Iterator[Problem]:
         yield Problem("time-wrong", message, history.source, number)
 
 
-def _time_key(history: History, number: int, payload: bytes) -> bytes:
-    line = Line(history.source, made_of(payload).builder_version)
-    return time_key(line, read_moment(times_of(payload)[0]), number)
+def _time_key(history: History, said: Said) -> bytes:
+    line = Line(history.source, said.made.builder_version)
+    return time_key(line, read_moment(said.observed_at), said.number)
 
 
-def _head(history: History, said: Iterable[Said]) -> Iterator[Problem]:
+def _head(history: History, versions: Sequence[Said]) -> Iterator[Problem]:
     """The head keeps the last number and time that were given."""
-    last = max((number for number, _ in said), default=0)
-    recorded = max((read_moment(times_of(payload)[1]) for _, payload in said), default=None)
+    last = max((said.number for said in versions), default=0)
+    recorded = max((read_moment(said.recorded_at) for said in versions), default=None)
     head = history.head
     if head is None or head.number < last or (recorded is not None and head.recorded_at < recorded):
         message = f"{history.source}: its head is missing or behind version {last}"
         yield Problem("head-wrong", message, history.source, last)
 
 
-def newest_heads(history: History) -> dict[int, LineHead]:
-    """The heads of the lines of a source, in runs or in entries of their own, by the number of their version."""
-    heads = {head.builder_version: head for stretch in history.stretches for head in stretch.run.line_heads()}
-    heads.update((head.builder_version, head) for head in history.lines.values())
-    return {head.number: head for head in heads.values()}
+def sections_of_heads(history: History) -> dict[int, int]:
+    """How many sections the newest version of each builder has by the head of its line, by its number."""
+    packed = {
+        said.made.builder_version: (said.number, stretch.run)
+        for stretch in history.stretches
+        for said in stretch.said
+    }
+    sections = {number: run.sections(builder) for builder, (number, run) in packed.items()}
+    sections.update((head.number, head.sections) for head in history.lines.values())
+    return sections

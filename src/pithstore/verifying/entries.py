@@ -8,7 +8,6 @@ import attrs
 
 from pithstore import meta
 from pithstore.codec import Head, LineHead, decode_head
-from pithstore.digest import DIGEST_BYTES
 from pithstore.engine import Item, View
 from pithstore.errors import Damaged
 from pithstore.keys import DICTIONARIES, HEAD, LINE, OUTCOMES, RUN, SOURCES, STANDING, TIME, VERSION, VERSIONS
@@ -21,14 +20,11 @@ from pithstore.report import Problem
 from pithstore.seal import unseal
 from pithstore.sources import read_source
 from pithstore.survey import Entries, end_of, page_from
-from pithstore.verifying.made import made_of, time_text, times_of
+from pithstore.verifying.said import Said, read_said
 from pithstore.versions import read_line_head
 
 ROOM = 8 * 1024 * 1024
 """Packed frames are read in one transaction until they have so many bytes."""
-
-Said = tuple[int, bytes]
-"""A version as an entry of its own says it: its number and the payload."""
 
 PackedFrame = tuple[Header, bytes]
 
@@ -49,7 +45,7 @@ class Stretch:
     @property
     def numbers(self) -> str:
         """Which versions it has, in words."""
-        first, last = self.said[0][0], self.said[-1][0]
+        first, last = self.said[0].number, self.said[-1].number
         return f"version {last}" if first == last else f"versions {first} to {last}"
 
 
@@ -82,13 +78,13 @@ class History:
     @property
     def snapshots(self) -> set[bytes]:
         """The distinct snapshot hashes of its versions."""
-        packed = {payload[:DIGEST_BYTES] for stretch in self.stretches for _, payload in stretch.said}
-        return packed | {payload[:DIGEST_BYTES] for _, payload in self.loose}
+        packed = {said.snapshot for stretch in self.stretches for said in stretch.said}
+        return packed | {said.snapshot for said in self.loose}
 
     @property
     def stray_outcomes(self) -> list[int]:
         """The numbers of outcomes that belong to no version with an entry of its own."""
-        return sorted(self.outcomes.keys() - {number for number, _ in self.loose})
+        return sorted(self.outcomes.keys() - {said.number for said in self.loose})
 
 
 @attrs.frozen
@@ -211,7 +207,7 @@ class _Reading:
             return
         payload = unseal(VERSIONS, key, value)
         if kind == VERSION:
-            self._loose.append(_checked(int.from_bytes(key[-4:], "big"), payload))
+            self._loose.append(read_said(int.from_bytes(key[-4:], "big"), payload))
         elif kind == TIME:
             self._times.add(key)
         elif kind == LINE:
@@ -228,15 +224,15 @@ class _Reading:
     def _read_run(self, item: Item) -> None:
         run = read_run(self._source, item)
         try:
-            said = [_checked(run.number(row), run.payload(row)) for row in range(run.count)]
-            outcomes = [run.outcomes(row) for row in range(run.count)]
-        except (Damaged, OverflowError) as error:
+            fields = run.fields()
+            said = [Said.of(each[0], each[1], each[4], each[2], each[3]) for each in fields]
+        except Damaged as error:
             last = run.number(run.count - 1)
             raise Damaged(f"{self._source}: the run up to version {last} is damaged ({error})") from None
         frame = read_frame_of(self._view, run) if self._room > 0 else None
         if isinstance(frame, tuple):
             self._room -= len(frame[1])
-        self._stretches.append(Stretch(item, run, said, outcomes, frame))
+        self._stretches.append(Stretch(item, run, said, [each.outcomes for each in fields], frame))
 
     def _report(self, kind: bytes, key: bytes, error: Damaged) -> None:
         self._complete = self._complete and kind not in (VERSION, RUN)
@@ -264,11 +260,3 @@ _CODES = {
     RUN: "run-damaged",
 }
 _NUMBERED = (VERSION, TIME, OUTCOMES, RUN)
-
-
-def _checked(number: int, payload: bytes) -> Said:
-    """The version, if that payload says one."""
-    made_of(payload)
-    for time in times_of(payload):
-        time_text(time)
-    return number, payload

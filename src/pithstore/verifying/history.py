@@ -6,23 +6,23 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from pithstore import blobs
-from pithstore.digest import DIGEST_BYTES, Digest
+from pithstore.digest import Digest
 from pithstore.engine import Engine, Item, View
 from pithstore.errors import Damaged
 from pithstore.fingerprint import fingerprint_of, source_form
 from pithstore.keys import HEAD, RUN, SOURCES, VERSIONS, source_slot
 from pithstore.model import Source
 from pithstore.packs import homes as packed_homes
+from pithstore.packs.frame import Frame
 from pithstore.packs.rebuild import Piece
 from pithstore.profile import Profile
 from pithstore.report import Problem
 from pithstore.sources import read_source
-from pithstore.verifying.agreement import disagreements, newest_heads
-from pithstore.verifying.entries import History, PackedFrame, Page, Said, Stretch, read_frame_of, read_page
+from pithstore.verifying.agreement import disagreements, sections_of_heads
+from pithstore.verifying.entries import History, PackedFrame, Page, Stretch, read_frame_of, read_page
 from pithstore.verifying.homes import Sum, missing_rows, rows_of
 from pithstore.verifying.identity import IdentityCheck
 from pithstore.verifying.ledger import LedgerCheck, names_of
-from pithstore.verifying.made import made_of, time_text, times_of
 from pithstore.verifying.rebuilding import (
     NOTHING,
     Expanded,
@@ -33,6 +33,7 @@ from pithstore.verifying.rebuilding import (
     rebuilt_loosely,
     rebuilt_of,
 )
+from pithstore.verifying.said import Said, time_text
 from pithstore.verifying.spaces import Found
 from pithstore.verifying.totals import Counts, SlotCounts
 
@@ -90,7 +91,7 @@ class HistoryCheck:
         for stretch in history.stretches:
             self._check_stretch(source, stretch)
         for said in history.loose:
-            self._check_loose(source, said, next(loose), history.outcomes.get(said[0], b""))
+            self._check_loose(source, said, next(loose), history.outcomes.get(said.number, b""))
         self.ledger.end()
         self.slots.add(source.slot, source.counts, known=history.complete)
         self.versions += history.versions
@@ -100,24 +101,31 @@ class HistoryCheck:
     # Versions in frames.
 
     def _check_stretch(self, source: _Source, stretch: Stretch) -> None:
-        rebuilt: list[Rebuilt] = []
         try:
             expanded = self._expand(stretch)
-            self._count_homes(expanded, stretch.run.position)
-            rebuilt = list(rebuilt_of(self._engine, expanded.frame))
-            reason = _difference(stretch, rebuilt)
         except Damaged as error:
-            reason = str(error)
+            self._say_frame(source, stretch, str(error))
+            for said, outcomes in zip(stretch.said, stretch.outcomes, strict=True):
+                self._check_again(source, said, outcomes)
+            return
+        self._count_homes(expanded, stretch.run.position)
+        rebuilt = list(rebuilt_of(self._engine, expanded))
+        reason = _difference(stretch, rebuilt)
         if reason is not None:
-            self.unsound_frames.add(stretch.run.position)
-            message = f"{source.history.source}: the frame of {stretch.numbers} is damaged ({reason})"
-            self._found(Problem("frame-damaged", message, source.history.source, stretch.said[-1][0]))
-        for row, said in enumerate(stretch.said):
-            outcomes = stretch.outcomes[row]
-            if row < len(rebuilt) and rebuilt[row].snapshot == said[1][:DIGEST_BYTES]:
+            self._say_frame(source, stretch, reason)
+        for row, (said, outcomes) in enumerate(zip(stretch.said, stretch.outcomes, strict=True)):
+            if row >= len(rebuilt):
+                self._check_again(source, said, outcomes)
+            elif rebuilt[row].snapshot == said.snapshot:
                 self._check_version(source, said, rebuilt[row], outcomes)
             else:
-                self._check_lost(source, said, rebuilt[row] if row < len(rebuilt) else None, outcomes)
+                self._check_lost(source, said, rebuilt[row], expanded.frame, outcomes)
+
+    def _say_frame(self, source: _Source, stretch: Stretch, reason: str) -> None:
+        self.unsound_frames.add(stretch.run.position)
+        about = source.history.source
+        message = f"{about}: the frame of {stretch.numbers} is damaged ({reason})"
+        self._found(Problem("frame-damaged", message, about, stretch.said[-1].number))
 
     def _expand(self, stretch: Stretch) -> Expanded:
         packed = (
@@ -132,19 +140,24 @@ class HistoryCheck:
     def _count_homes(self, expanded: Expanded, position: int) -> None:
         self.homes = self.homes.plus(rows_of(expanded.homes, position))
         self.blobs += len(expanded.homes)
-        self.unique_bytes += sum([len(expanded.frame.body(ordinal)) for ordinal in expanded.frame.homes])
+        self.unique_bytes += expanded.home_bytes
         self._advance(len(expanded.homes))
 
-    def _check_lost(self, source: _Source, said: Said, rebuilt: Rebuilt | None, outcomes: bytes | None) -> None:
-        """Look at a version that does not come out of its frame: it may have been put again since."""
+    def _check_again(self, source: _Source, said: Said, outcomes: bytes) -> None:
+        """Look at a version that its frame does not have: it may have been put again since."""
         (again,) = rebuild_loosely(self._engine, [(source.history.source, said)])
-        if rebuilt is None or again.snapshot == said[1][:DIGEST_BYTES]:
-            self._check_loose(source, said, again, outcomes)
-            return
-        unknown = list(self._engine.view(partial(_unknown_sections, piece=rebuilt.piece, row=rebuilt.row)))
-        for name in unknown:
-            self._say(source, "section-damaged", said, f"section {name!r} is damaged or missing", section=name)
-        if unknown:
+        self._check_loose(source, said, again, outcomes)
+
+    def _check_lost(self, source: _Source, said: Said, rebuilt: Rebuilt, frame: Frame, outcomes: bytes) -> None:
+        """Look at a version that does not come out of its frame as it was."""
+        (again,) = rebuild_loosely(self._engine, [(source.history.source, said)])
+        lost: list[tuple[str, Digest | None]] = []
+        if again.snapshot != said.snapshot:
+            look = partial(_lost_sections, piece=rebuilt.piece, row=rebuilt.row, frame=frame)
+            lost = self._engine.view(look)
+        for name, digest in lost:
+            self._say_section(source, said, name, digest)
+        if lost:
             self._skip(source)
         else:
             self._check_loose(source, said, again, outcomes)
@@ -167,7 +180,7 @@ class HistoryCheck:
     # Versions with an entry of their own.
 
     def _check_loose(self, source: _Source, said: Said, found: LooseVersion, outcomes: bytes | None) -> None:
-        snapshot = Digest(said[1][:DIGEST_BYTES])
+        snapshot = Digest(said.snapshot)
         if found.manifest is None:
             self._say(source, "manifest-missing", said, "its manifest is damaged or missing", digest=str(snapshot))
             self._skip(source)
@@ -184,11 +197,15 @@ class HistoryCheck:
         ):
             if Digest.of(found.piece.bodies[ordinal] or b"") != section.digest:
                 sound = False
-                what = f"section {section.name!r} (blob {section.digest}) is damaged or missing"
-                self._say(source, "section-damaged", said, what, section.name, str(section.digest))
+                self._say_section(source, said, section.name, section.digest)
         if sound:
             what = f"its sections do not add up to snapshot {snapshot}"
             self._say(source, "snapshot-mismatch", said, what, digest=str(snapshot))
+
+    def _say_section(self, source: _Source, said: Said, name: str, digest: Digest | None) -> None:
+        blob = "" if digest is None else f" (blob {digest})"
+        what = f"section {name!r}{blob} is damaged or missing"
+        self._say(source, "section-damaged", said, what, name, None if digest is None else str(digest))
 
     def _say(
         self,
@@ -200,7 +217,7 @@ class HistoryCheck:
         digest: str | None = None,
     ) -> None:
         about = source.history.source
-        self._found(Problem(code, f"{about} version {said[0]}: {what}", about, said[0], section, digest))
+        self._found(Problem(code, f"{about} version {said.number}: {what}", about, said.number, section, digest))
 
     def _skip(self, source: _Source) -> None:
         """A version cannot be rebuilt: what its slot should say cannot be known."""
@@ -210,22 +227,18 @@ class HistoryCheck:
     # Any version that adds up.
 
     def _check_version(self, source: _Source, said: Said, rebuilt: Rebuilt, outcomes: bytes | None) -> None:
-        number, payload = said
+        number, made = said.number, said.made
         piece, row = rebuilt.piece, rebuilt.row
-        made = made_of(payload)
         difference = self._identity.difference(made, piece, row)
         if difference is not None:
             self._say(source, "identity-mismatch", said, difference)
         self.ledger.check(number, outcomes, piece, row)
-        head = source.heads.get(number)
-        if head is not None and head.sections != len(piece.rows[row]):
-            what = f"the head of builder {head.builder_version!r} says {head.sections} sections"
+        sections = source.heads.get(number)
+        if sections is not None and sections != len(piece.rows[row]):
+            what = f"the head of builder {made.builder_version!r} says {sections} sections"
             self._say(source, "line-wrong", said, what)
-        snapshot = payload[:DIGEST_BYTES]
-        observed_at, recorded_at = map(time_text, times_of(payload))
-        source.count(
-            piece, row, fingerprint_of(source.form, number, made.form, snapshot, observed_at, recorded_at)
-        )
+        times = time_text(said.observed_at), time_text(said.recorded_at)
+        source.count(piece, row, fingerprint_of(source.form, number, made.form, said.snapshot, *times))
 
     def _check_sources(self) -> None:
         after: bytes | None = None
@@ -243,7 +256,7 @@ class _Source:
         self.history = history
         self.slot = source_slot(history.source)
         self.form = source_form(history.source)
-        self.heads = newest_heads(history)
+        self.heads = sections_of_heads(history)
         self.counts = Counts()
 
     def count(self, piece: Piece, row: int, fingerprint: int) -> None:
@@ -262,27 +275,41 @@ def _read_later(view: View, stretch: Stretch) -> PackedFrame | Damaged:
 
 
 def _difference(stretch: Stretch, rebuilt: Sequence[Rebuilt]) -> str | None:
-    """What the versions of a frame are otherwise than its run says; None where they are what it says."""
+    """What the versions of a frame are otherwise than its run says; None where they are what it says.
+
+    A version of which a section lies elsewhere and is not to be had is none of the frame's.
+    """
     if len(rebuilt) != len(stretch.said):
         return f"it has {len(rebuilt)} versions, and its run {len(stretch.said)}"
     lost = [
-        str(number)
-        for (number, payload), found in zip(stretch.said, rebuilt, strict=True)
-        if found.snapshot != payload[:DIGEST_BYTES]
+        str(said.number)
+        for said, found in zip(stretch.said, rebuilt, strict=True)
+        if found.snapshot not in (None, said.snapshot)
     ]
     return f"not what it was: version {', '.join(lost)}" if lost else None
 
 
-def _unknown_sections(view: View, piece: Piece, row: int) -> list[str]:
-    """The names of those sections of a version whose bytes nobody put."""
+def _lost_sections(view: View, piece: Piece, row: int, frame: Frame) -> list[tuple[str, Digest | None]]:
+    """Name and digest of those sections of a version that are not to be had, or whose bytes nobody put.
+
+    Nobody knows the digest that such bytes had.
+    """
     try:
         names = names_of(piece.shapes[row])
     except (Damaged, ValueError):  # the names are damaged too
         return []
-    bodies = [piece.bodies[ordinal] for ordinal in piece.rows[row]]
-    digests = [Digest.of(body or b"") for body in bodies]
-    loose, packed = blobs.has_many(view, digests), packed_homes.has_many(view, digests)
-    return [name for name, a, b in zip(names, loose, packed, strict=True) if not a and not b]
+    lost: list[tuple[str, Digest | None]] = []
+    for name, ordinal in zip(names, piece.rows[row], strict=True):
+        body = piece.bodies[ordinal]
+        if body is None:
+            lost.append((name, frame.foreign(ordinal)[0]))
+        elif not _is_known(view, Digest.of(body)):
+            lost.append((name, None))
+    return lost
+
+
+def _is_known(view: View, digest: Digest) -> bool:
+    return blobs.has_many(view, [digest])[0] or packed_homes.has_many(view, [digest])[0]
 
 
 def _empty_sources(view: View, after: bytes | None) -> tuple[bytes, list[tuple[bytes, Source | None]]] | None:

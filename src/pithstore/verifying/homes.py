@@ -36,7 +36,7 @@ class Sum:
         return Sum(self.rows + len(rows), self.hashes + sum(map(hash, rows)))
 
 
-def rows_of(digests: Iterable[Digest], position: int) -> list[bytes]:
+def rows_of(digests: Iterable[bytes], position: int) -> list[bytes]:
     """The rows that the places should have for the bodies whose home is the frame at that position."""
     end = row(b"", position)
     return [digest[:PREFIX_BYTES] + end for digest in digests]
@@ -58,14 +58,16 @@ def sum_places(engine: Engine, found: Found) -> Sum:
     return total
 
 
-def missing_rows(view: View, about: Source, stretch: Stretch, digests: Sequence[Digest]) -> list[Problem]:
+def missing_rows(view: View, about: Source, stretch: Stretch, digests: Sequence[bytes]) -> list[Problem]:
     """What to say of the bodies of a frame whose rows cannot be found; looked for as a read does."""
     problems: list[Problem] = []
     for digest in digests:
         block = view.scan(PLACES, after=digest[:PREFIX_BYTES] + b"\x00", limit=1, reverse=True)
-        if stretch.run.position not in _positions(block, digest):
-            message = f"{about}: blob {digest} is in the frame of {stretch.numbers}; the places do not say so"
-            problems.append(Problem("places-wrong", message, about, stretch.said[-1][0], digest=str(digest)))
+        if stretch.run.position not in _positions(block, Digest(digest)):
+            message = (
+                f"{about}: blob {digest.hex()} is in the frame of {stretch.numbers}; the places do not say so"
+            )
+            problems.append(Problem("places-wrong", message, about, stretch.said[-1].number, digest=digest.hex()))
     return problems
 
 

@@ -39,9 +39,10 @@ class LedgerCheck:
         """Take a source; nothing is said of one that was read while the ledger was not whole."""
         self._history = history
         self._slot = source_slot(history.source)
-        self._before: dict[str, Declaring] = {}
+        self._names: tuple[str, ...] = ()
+        self._declared: list[Declaring | None] = []
+        self._steady = bytearray()
         self._piece: Piece | None = None
-        self._in_piece: dict[tuple[str, int], Declaring | None] = {}
         self._known = history.whole_ledger and history.complete
 
     def skip(self) -> None:
@@ -52,35 +53,44 @@ class LedgerCheck:
         """Compare what is said of a version, the next by number, with what its sections declare."""
         if not self._known:
             return
-        if piece is not self._piece:
-            self._piece = piece
-            self._in_piece.clear()
-        told = self._outcomes(piece, row)
+        told = self._outcomes(piece, row) if self._declares else b""
         if said is not None and told.rstrip(b"\0") != said:
             self._say_wrong(number)
         if told:
-            self._counts[self._slot][names_of(piece.shapes[row]), told] += 1
+            self._counts[self._slot][self._names, told] += 1
 
     def _outcomes(self, piece: Piece, row: int) -> bytes:
-        """What became of what each section declares; empty where none does."""
-        if not self._declares:
-            return b""
-        before = self._before
-        now: dict[str, Declaring] = {}
-        codes = bytearray()
-        for key in zip(names_of(piece.shapes[row]), piece.rows[row], strict=True):
-            if key not in self._in_piece:
-                self._in_piece[key] = self._find(key[0], piece.bodies[key[1]] or b"")
-            declaring = self._in_piece[key]
-            if declaring is None:
-                codes.append(0)
-            else:
-                old = before.get(key[0])
-                drift = None if old is None or old is declaring else declaring.drift_since(old)
-                codes.append(outcome_code(declaring.verdict, drift))
-                now[key[0]] = declaring
-        self._before = now
-        return bytes(codes) if now else b""
+        """What became of what each section declares, as the ledger keeps it."""
+        if piece is self._piece and piece.shapes[row] is piece.shapes[row - 1]:
+            before, now = piece.rows[row - 1], piece.rows[row]
+            changed: Sequence[int] = [at for at, ordinal in enumerate(now) if ordinal != before[at]]
+        else:
+            changed = self._reshape(piece, row)
+        codes = bytearray(self._steady)
+        for at in changed:
+            self._replace(at, codes, piece.bodies[piece.rows[row][at]] or b"")
+        return bytes(codes)
+
+    def _reshape(self, piece: Piece, row: int) -> Sequence[int]:
+        """Take over what the version before declares; which sections are to be looked at: all."""
+        known = dict(zip(self._names, self._declared, strict=True))
+        self._piece, self._names = piece, names_of(piece.shapes[row])
+        self._declared = [known.get(name) for name in self._names]
+        self._steady = bytearray(len(self._names))
+        return range(len(self._names))
+
+    def _replace(self, at: int, codes: bytearray, body: bytes) -> None:
+        """Take the section of the next version, and set what became of what it declares."""
+        old = self._declared[at]
+        if old is not None and old.body == body:
+            codes[at] = self._steady[at] = outcome_code(old.verdict, None)
+            return
+        new = self._declared[at] = self._find(self._names[at], body)
+        if new is None:
+            codes[at] = self._steady[at] = 0
+            return
+        self._steady[at] = outcome_code(new.verdict, None)
+        codes[at] = outcome_code(new.verdict, None if old is None else new.drift_since(old))
 
     def _find(self, name: str, body: bytes) -> Declaring | None:
         if len(body) > _SHORT:
@@ -97,7 +107,7 @@ class LedgerCheck:
         if not self._known:
             self.unknown.add(self._slot)
             return
-        declared = (each.declaration() for each in self._before.values())
+        declared = (each.declaration() for each in self._declared if each is not None)
         standing = self._history.standing
         if standing is not None and encode_declarations(declared) != standing:
             self._say_wrong(None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from operator import itemgetter
 
 import attrs
 
@@ -113,8 +112,13 @@ def _read_page(view: View, after: bytes | None) -> _Page | None:
     )
 
 
+def _lying(placed: _Placed) -> tuple[int, int, int]:
+    place = placed[1]
+    return place.writer, place.sequence, place.offset
+
+
 def _damaged_bodies(view: View, placed: Iterable[_Placed]) -> Iterator[Problem]:
-    for chunk in _chunks(sorted(placed, key=itemgetter(1))):
+    for chunk in _chunks(sorted(placed, key=_lying)):
         bodies = blobs.read_many(view, [place for _, place in chunk])
         for (digest, _), body in zip(chunk, bodies, strict=True):
             if Digest.of(body) != digest:

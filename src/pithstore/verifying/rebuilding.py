@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
+from hashlib import sha256
 from itertools import islice
 
 import attrs
@@ -11,7 +12,7 @@ import attrs
 from pithstore import manifests, records
 from pithstore.canonical import canonical
 from pithstore.codec import decode_manifest
-from pithstore.digest import DIGEST_BYTES, Digest
+from pithstore.digest import Digest
 from pithstore.engine import Engine, View
 from pithstore.errors import Damaged
 from pithstore.keys import version_key
@@ -19,7 +20,8 @@ from pithstore.model import Manifest, Source
 from pithstore.packs.frame import Frame
 from pithstore.packs.packed_frame import unpack
 from pithstore.packs.rebuild import Piece, Shape, foreign_digests, piece_of, shape_of
-from pithstore.verifying.entries import History, PackedFrame, Said
+from pithstore.verifying.entries import History, PackedFrame
+from pithstore.verifying.said import Said
 
 _VERSIONS_AT_ONCE, _BYTES_AT_ONCE = 512, 8 * 1024 * 1024
 
@@ -44,16 +46,20 @@ class LooseVersion(Rebuilt):
 
 @attrs.frozen(eq=False)
 class Expanded:
-    """An expanded frame, the digests of the bodies whose home it is, and its versions."""
+    """An expanded frame, its bodies, and of those whose home it is the digests and how many bytes they have."""
 
     frame: Frame
-    homes: Sequence[Digest]
+    bodies: Sequence[bytes]
+    homes: Sequence[bytes]
+    home_bytes: int
 
 
 def expand(packed: PackedFrame, dictionaries: Mapping[bytes, bytes | Damaged]) -> Expanded:
     """What is in a frame; Damaged where it is none.  It touches no store: threads may share the dictionaries."""
     frame = Frame(unpack(*packed, partial(_dictionary, dictionaries)))
-    return Expanded(frame, [frame.digest(ordinal) for ordinal in frame.homes])
+    bodies = frame.all_bodies()
+    homes = [bodies[ordinal] for ordinal in frame.homes]
+    return Expanded(frame, bodies, [sha256(body).digest() for body in homes], sum(map(len, homes)))
 
 
 def _dictionary(dictionaries: Mapping[bytes, bytes | Damaged], mark: bytes) -> bytes:
@@ -63,14 +69,15 @@ def _dictionary(dictionaries: Mapping[bytes, bytes | Damaged], mark: bytes) -> b
     return found
 
 
-def rebuilt_of(engine: Engine, frame: Frame) -> Iterator[Rebuilt]:
+def rebuilt_of(engine: Engine, expanded: Expanded) -> Iterator[Rebuilt]:
     """The versions of a frame, with the sections that lie elsewhere."""
-    digests = foreign_digests(frame, range(frame.versions))
+    frame = expanded.frame
+    digests = foreign_digests(frame, range(frame.versions)) if frame.foreigners else []
     foreign: dict[Digest, bytes] = {}
     if digests:
         bodies = engine.view(partial(records.read_bodies, digests=digests))
         foreign = {digest: body for digest, body in zip(digests, bodies, strict=True) if Digest.of(body) == digest}
-    piece = piece_of(frame, foreign)
+    piece = piece_of(frame, foreign, expanded.bodies)
     return (Rebuilt(piece, row, snapshot) for row, snapshot in enumerate(piece.snapshots()))
 
 
@@ -103,7 +110,7 @@ def _read(view: View, wanted: Sequence[tuple[Source, Said]]) -> tuple[list[Manif
 
 
 def _manifests(view: View, wanted: Sequence[tuple[Source, Said]]) -> list[Manifest | None]:
-    keys = [(version_key(source, number), Digest(payload[:DIGEST_BYTES])) for source, (number, payload) in wanted]
+    keys = [(version_key(source, said.number), said.snapshot) for source, said in wanted]
     return [None if payload is None else _decoded(payload) for payload in manifests.payloads_many(view, keys)]
 
 
@@ -114,11 +121,16 @@ def _decoded(payload: bytes) -> Manifest | None:
         return None
 
 
+@lru_cache(maxsize=1024)
+def _shape_of(names: tuple[str, ...]) -> Shape:
+    return shape_of(tuple(map(canonical, names)))
+
+
 def _piece(view: View, recipes: Sequence[Manifest]) -> Piece:
     ordinals: dict[Digest, int] = {}
     rows: list[tuple[int, ...]] = []
     shapes: list[Shape] = []
     for recipe in recipes:
         rows.append(tuple([ordinals.setdefault(section.digest, len(ordinals)) for section in recipe.sections]))
-        shapes.append(shape_of(tuple([canonical(section.name) for section in recipe.sections])))
+        shapes.append(_shape_of(tuple([section.name for section in recipe.sections])))
     return Piece(shapes, rows, records.read_bodies(view, list(ordinals)))
