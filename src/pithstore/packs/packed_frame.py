@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import attrs
-import zstandard
 from blake3 import blake3
 
 from pithstore.codec import read_number, write_number
 from pithstore.errors import Damaged
+
+if TYPE_CHECKING:  # imported where the first frame is met: most commands meet none
+    import zstandard
 
 MARK_BYTES = 8
 NO_DICTIONARY = bytes(MARK_BYTES)
@@ -41,6 +44,8 @@ class Packer:
     """Compresses frames, all against one dictionary; b"" is none."""
 
     def __init__(self, dictionary: bytes = b"") -> None:
+        import zstandard
+
         self.mark = mark(dictionary)
         self._zstd = zstandard.ZstdCompressor(
             level=_LEVEL,
@@ -81,6 +86,8 @@ def unpack(header: Header, data: bytes, read_dictionary: Callable[[bytes], bytes
     `read_dictionary` gives the dictionary with a mark: it is asked once by each thread, as what expands frames is
     kept.  No more memory is taken than the header says.
     """
+    import zstandard
+
     packed = data[header.start : header.start + header.packed_bytes]
     if header.frame_bytes > len(packed) << _LARGEST_RATIO_BITS:
         raise Damaged(f"a frame of {len(packed)} bytes says that it becomes {header.frame_bytes}")
@@ -102,17 +109,19 @@ class _Unpackers(threading.local):
     """What expands frames, by the mark of the dictionary; none of them may be used by two threads at once."""
 
     def __init__(self) -> None:
-        self.known: dict[bytes, zstandard.ZstdDecompressor] = {NO_DICTIONARY: zstandard.ZstdDecompressor()}
+        self.known: dict[bytes, zstandard.ZstdDecompressor] = {}
 
     def learn(self, dictionary: bytes, read_dictionary: Callable[[bytes], bytes]) -> zstandard.ZstdDecompressor:
-        content = read_dictionary(dictionary)
+        import zstandard
+
+        content = b"" if dictionary == NO_DICTIONARY else read_dictionary(dictionary)
         if mark(content) != dictionary:
             raise Damaged(f"dictionary {dictionary.hex()} is not what its name says")
         if len(self.known) >= _KEPT:
-            self.known = {NO_DICTIONARY: self.known[NO_DICTIONARY]}
-        zstd = zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(content))
-        self.known[dictionary] = zstd
-        return zstd
+            self.known.clear()
+        known = zstandard.ZstdCompressionDict(content) if content else None
+        self.known[dictionary] = zstandard.ZstdDecompressor(dict_data=known)
+        return self.known[dictionary]
 
 
 _KEPT = 64
