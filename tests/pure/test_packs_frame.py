@@ -83,7 +83,8 @@ def test_manifests_and_snapshots_come_out_of_a_frame(shelf: Shelf) -> None:
 def test_a_piece_is_its_records_but_for_those_whose_sections_are_not_to_be_had(
     shelf: Shelf, data: st.DataObject
 ) -> None:
-    whole = piece_of(shelf.frame(), shelf.foreign)
+    frame = shelf.frame()
+    whole = piece_of(frame, shelf.foreign, frame.all_bodies())
     for row, record in enumerate(shelf.records):
         assert b"".join(whole.parts(row)) == joined(record)
         assert whole.size(row) == len(joined(record))
@@ -92,7 +93,7 @@ def test_a_piece_is_its_records_but_for_those_whose_sections_are_not_to_be_had(
     left = {
         digest: body + b"x" * (digest in cut) for digest, body in shelf.foreign.items() if digest not in gone - cut
     }
-    lacking = piece_of(shelf.frame(), left)
+    lacking = piece_of(frame, left, frame.all_bodies())
     for row, (record, found) in enumerate(zip(shelf.records, lacking.snapshots(), strict=True)):
         if gone & {Digest.of(body) for body in record.values()}:
             assert found is None
@@ -102,7 +103,7 @@ def test_a_piece_is_its_records_but_for_those_whose_sections_are_not_to_be_had(
             assert found == snapshot(record)
     if gone:
         with pytest.raises(Damaged):
-            list(snapshots(shelf.frame(), left))
+            list(snapshots(frame, left))
 
 
 def test_bodies_of_one_name_stand_side_by_side_oldest_first() -> None:

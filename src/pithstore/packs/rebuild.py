@@ -77,7 +77,8 @@ class Piece:
 
     def parts(self, row: int, start: int = 0, stop: int | None = None) -> list[bytes]:
         """The canonical form of the record in pieces, from one of its sections up to another, `}` at its end."""
-        bodies, parts = self.bodies, []
+        bodies = self.bodies
+        parts: list[bytes] = []
         for before, ordinal in zip(self.shapes[row].starts[start:stop], self.rows[row][start:stop], strict=True):
             body = bodies[ordinal]
             if body is None:
