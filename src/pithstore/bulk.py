@@ -19,7 +19,7 @@ from pithstore.texts import text_hash
 
 BATCH_RECORDS = 1000
 BATCH_BYTES = 8 * 1024 * 1024
-_SAMPLE = 16
+_SAMPLE, _WORTH_ASKING = 16, 0.1
 
 T = TypeVar("T")
 
@@ -81,13 +81,13 @@ def take_texts(
 ) -> list[Taken]:
     """What each text is, for puts of now in this order; what is known word for word is, as a rule, not prepared.
 
-    Where of some of the texts none is known all are prepared: to ask of each costs a tenth of preparing it.
+    Where of some of the texts few are known all are prepared: to ask of each costs a tenth of preparing it.
     Needs nothing but to read the store, and what comes out can be put by another process.
     """
     profile, limits = configuration.profile, configuration.limits
     lines: list[Line | None] = [None] * len(texts)
     hints: dict[Line, bytes] = {}
-    if _known_share(engine, configuration, texts):
+    if _known_share(engine, configuration, texts) > _WORTH_ASKING:
         lines = [line_of(text, profile, limits) for text in texts]
         hints = _newest_texts(engine, {line for line in lines if line is not None})
     taken: list[Taken] = []

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pithstore.codec import TEXT_HASH_BYTES, LineHead, encode_version
+from pithstore.codec import TEXT_HASH_BYTES, LineHead, encode_version, write_number
 from pithstore.digest import Digest
 from pithstore.errors import Damaged
 from pithstore.model import Source, Version
 from pithstore.packs.run import Row, Run, encode_run, moved
 from pithstore.testing.strategies import moments, names, scalars
+from pithstore.times import to_microseconds
 
 SOURCE = Source("k", "1")
 DIGESTS = st.binary(min_size=32, max_size=32).map(Digest)
@@ -74,6 +76,10 @@ def test_a_run_gives_back_its_rows(rows: list[Row], position: int) -> None:
     versions = [row.version for row in rows]
     assert [repr(one.version.source_version) for one in read] == [repr(one.source_version) for one in versions]
     assert [run.payload(row) for row in range(run.count)] == list(map(encode_version, versions))
+    for row, (fields, one) in enumerate(zip(run.fields(), rows, strict=True)):
+        said = (fields.snapshot, fields.observed_at, fields.recorded_at, fields.made)
+        assert b"".join(said) == run.payload(row)
+        assert (fields.number, fields.outcomes) == (one.version.number, one.outcomes)
     assert [run.number(row) for row in range(run.count)] == [one.number for one in versions]
     assert [run.snapshot(row) for row in range(run.count)] == [one.snapshot for one in versions]
     assert list(run.snapshots) == [one.snapshot for one in versions]
@@ -86,7 +92,9 @@ def test_a_run_gives_back_its_rows(rows: list[Row], position: int) -> None:
 @given(rows_of_a_run())
 def test_a_run_keeps_the_heads_of_its_lines(rows: list[Row]) -> None:
     heads = heads_of(rows)
-    found = list(Run(encode_run(0, rows, heads)).line_heads())
+    run = Run(encode_run(0, rows, heads))
+    assert {name: run.sections(name) for name in heads} == {name: head.sections for name, head in heads.items()}
+    found = list(run.line_heads())
     assert len(found) == len(heads)
     assert {head.builder_version: head for head in found} == heads
 
@@ -123,6 +131,8 @@ def use(data: bytes) -> None:
         run.outcomes(row)
         run.payload(row)
     run.row(1)
+    if run.count < 100:
+        run.fields()
     list(run.line_heads())
 
 
@@ -142,6 +152,21 @@ def test_a_run_with_wrong_bytes_is_read_or_damaged(rows: list[Row], data: st.Dat
     for _ in range(data.draw(st.integers(1, 3))):
         encoded[data.draw(st.integers(0, len(encoded) - 1))] = data.draw(st.integers(0, 255))
     value_or_damaged(lambda: use(bytes(encoded)))
+
+
+def test_a_run_of_times_that_cannot_be_is_damaged() -> None:
+    version = Version(SOURCE, 1, "b1", None, Digest.of(b"{}"), FIRST, FIRST)
+    encoded = encode_run(0, [Row(version), Row(attrs.evolve(version, number=2))], {})
+    least = encoded.index(write_number(2 * to_microseconds(FIRST)))
+    for wrong in (2 * 2**62, 2 * 2**62 + 1, 2**66):
+        rest = encoded[least + len(write_number(2 * to_microseconds(FIRST))) :]
+        run = Run(encoded[:least] + write_number(wrong) + rest)
+        with pytest.raises(Damaged):
+            run.version(SOURCE, 0)
+        with pytest.raises(Damaged):
+            run.observed_at(0)
+        value_or_damaged(partial(run.payload, 0))
+        value_or_damaged(run.fields)
 
 
 @given(rows_of_a_run(), st.data())

@@ -270,8 +270,8 @@ class Run:
         return b"".join(
             (
                 self.snapshot(row),
-                (recorded + self._at(5, row)).to_bytes(8, "big", signed=True),
-                recorded.to_bytes(8, "big", signed=True),
+                _eight_bytes(recorded + self._at(5, row)),
+                _eight_bytes(recorded),
                 write_name(self.builder_version(row)),
                 self._item(self._tables.source_versions, 2, row),
             )
@@ -320,6 +320,13 @@ class Run:
                 sections=sections,
                 text_hash=text_hash,
             )
+
+
+def _eight_bytes(microseconds: int) -> bytes:
+    try:
+        return microseconds.to_bytes(8, "big", signed=True)
+    except OverflowError:
+        raise Damaged("a time in a run is out of range") from None
 
 
 def _moment(microseconds: int) -> datetime:
