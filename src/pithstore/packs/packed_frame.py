@@ -24,7 +24,7 @@ MARK_BYTES = 8
 NO_DICTIONARY = bytes(MARK_BYTES)
 LONGEST_HEADER = MARK_BYTES + 10
 """A frame has at most 2^32 bytes."""
-_LEVEL = 3
+_LEVEL = 6
 _LONGEST = 2**32
 _LARGEST_RATIO_BITS = 15
 """A block of Zstandard has at least 4 bytes and becomes at most 128 KiB."""

@@ -62,28 +62,32 @@ class Piece:
     None stands for a body that is not to be had.
     """
 
-    __slots__ = ("bodies", "rows", "shapes", "sizes")
+    __slots__ = ("_known", "bodies", "rows", "shapes", "sizes")
 
     def __init__(
         self, shapes: Sequence[Shape], rows: Sequence[tuple[int, ...]], bodies: Sequence[bytes | None]
     ) -> None:
         self.shapes, self.rows, self.bodies = shapes, rows, bodies
-        self.sizes = [0 if body is None else len(body) for body in bodies]
+        self._known = [body or b"" for body in bodies]
+        self.sizes = list(map(len, self._known))
 
     def size(self, row: int) -> int:
         """How many bytes the record has."""
         sizes = self.sizes
-        return self.shapes[row].size + sum([sizes[ordinal] for ordinal in self.rows[row]])
+        return self.shapes[row].size + sum(map(sizes.__getitem__, self.rows[row]))
 
-    def parts(self, row: int, start: int = 0, stop: int | None = None) -> list[bytes]:
-        """The canonical form of the record in pieces, from one of its sections up to another, `}` at its end."""
-        bodies = self.bodies
-        parts: list[bytes] = []
-        for before, ordinal in zip(self.shapes[row].starts[start:stop], self.rows[row][start:stop], strict=True):
-            body = bodies[ordinal]
-            if body is None:
-                raise Damaged("a section is damaged or missing")
-            parts += before, body
+    def parts(self, row: int) -> list[bytes]:
+        """The canonical form of the record in pieces; Damaged where a section is not to be had."""
+        if any(self.bodies[ordinal] is None for ordinal in self.rows[row]):
+            raise Damaged("a section is damaged or missing")
+        return self._parts(row, 0)
+
+    def _parts(self, row: int, start: int, stop: int | None = None) -> list[bytes]:
+        """The same of one section up to another, or to the end of the record."""
+        starts = self.shapes[row].starts[start:stop]
+        parts = [b""] * (2 * len(starts))
+        parts[::2] = starts
+        parts[1::2] = map(self._known.__getitem__, self.rows[row][start:stop])
         if stop is None:
             parts.append(b"}" if self.rows[row] else b"{}")
         return parts
@@ -106,10 +110,10 @@ class Piece:
         start, state = kept[-1] if kept else (0, None)
         if common > start:
             state = sha256() if state is None else state.copy()
-            state.update(b"".join(self.parts(row, start, common)))
+            state.update(b"".join(self._parts(row, start, common)))
             kept.append((common, state))
             start = common
-        rest = b"".join(self.parts(row, start))
+        rest = b"".join(self._parts(row, start))
         if state is None:
             return sha256(rest).digest()
         state = state.copy()
@@ -127,7 +131,7 @@ class Piece:
                 break
             count += 1
         sizes = self.sizes
-        return count if sum([sizes[ordinal] for ordinal in mine[:count]]) >= _LONG else 0
+        return count if sum(map(sizes.__getitem__, mine[:count])) >= _LONG else 0
 
 
 def piece_of(frame: Frame, foreign: Mapping[Digest, bytes], here: Sequence[bytes]) -> Piece:

@@ -16,10 +16,11 @@ def disagreements(history: History) -> Iterator[Problem]:
     """Where the versions of a source and its other entries do not name each other."""
     packed = [said for stretch in history.stretches for said in stretch.said]
     yield from _numbers(history)
-    yield from _lines(history, packed)
+    if history.loose or history.lines:
+        yield from _lines(history, packed)
     if history.loose or history.times:
         yield from _times(history)
-    if history.loose or history.head is not None:
+    if history.loose or history.head is not None or not packed:
         yield from _head(history, [*packed, *history.loose])
 
 

@@ -20,7 +20,7 @@ from pithstore.report import Problem
 from pithstore.seal import unseal
 from pithstore.sources import read_source
 from pithstore.survey import Entries, end_of, page_from
-from pithstore.verifying.said import Said, read_said
+from pithstore.verifying.said import Said, made_of, read_said, time_text
 from pithstore.versions import read_line_head
 
 ROOM = 8 * 1024 * 1024
@@ -225,7 +225,12 @@ class _Reading:
         run = read_run(self._source, item)
         try:
             fields = run.fields()
-            said = [Said.of(each[0], each[1], each[4], each[2], each[3]) for each in fields]
+            for moment in {each.observed_at for each in fields} | {each.recorded_at for each in fields}:
+                time_text(moment)  # there is such a moment
+            said = [
+                Said(number, snapshot, made_of(made), observed_at, recorded_at)
+                for number, snapshot, observed_at, recorded_at, made, _ in fields
+            ]
         except Damaged as error:
             last = run.number(run.count - 1)
             raise Damaged(f"{self._source}: the run up to version {last} is damaged ({error})") from None

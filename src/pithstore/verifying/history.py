@@ -27,17 +27,19 @@ from pithstore.verifying.rebuilding import (
     NOTHING,
     Expanded,
     LooseVersion,
-    Rebuilt,
     expand,
+    rebuild,
     rebuild_loosely,
     rebuilt_loosely,
-    rebuilt_of,
 )
 from pithstore.verifying.said import Said, time_text
 from pithstore.verifying.spaces import Found
 from pithstore.verifying.totals import Counts, SlotCounts
 
 _SOURCES = 2048
+
+_Sections = list[tuple[str, Digest | None]]
+"""Names of sections, and their digests where those are known."""
 
 
 class Moved(Exception):
@@ -109,17 +111,19 @@ class HistoryCheck:
                 self._check_again(source, said, outcomes)
             return
         self._count_homes(expanded, stretch.run.position)
-        rebuilt = list(rebuilt_of(self._engine, expanded))
-        reason = _difference(stretch, rebuilt)
+        piece = rebuild(self._engine, expanded)
+        snapshots = list(piece.snapshots())
+        reason = _difference(stretch, snapshots)
         if reason is not None:
             self._say_frame(source, stretch, reason)
         for row, (said, outcomes) in enumerate(zip(stretch.said, stretch.outcomes, strict=True)):
-            if row >= len(rebuilt):
+            if row >= len(snapshots):
                 self._check_again(source, said, outcomes)
-            elif rebuilt[row].snapshot == said.snapshot:
-                self._check_version(source, said, rebuilt[row], outcomes)
+            elif snapshots[row] == said.snapshot:
+                self._check_version(source, said, piece, row, outcomes)
             else:
-                self._check_lost(source, said, rebuilt[row], expanded.frame, outcomes)
+                look = partial(_lost_sections, piece=piece, row=row, frame=expanded.frame)
+                self._check_lost(source, said, look, outcomes)
 
     def _say_frame(self, source: _Source, stretch: Stretch, reason: str) -> None:
         self.unsound_frames.add(stretch.run.position)
@@ -148,13 +152,10 @@ class HistoryCheck:
         (again,) = rebuild_loosely(self._engine, [(source.history.source, said)])
         self._check_loose(source, said, again, outcomes)
 
-    def _check_lost(self, source: _Source, said: Said, rebuilt: Rebuilt, frame: Frame, outcomes: bytes) -> None:
-        """Look at a version that does not come out of its frame as it was."""
+    def _check_lost(self, source: _Source, said: Said, look: Callable[[View], _Sections], outcomes: bytes) -> None:
+        """Look at a version that does not come out of its frame as it was; `look` says which sections do not."""
         (again,) = rebuild_loosely(self._engine, [(source.history.source, said)])
-        lost: list[tuple[str, Digest | None]] = []
-        if again.snapshot != said.snapshot:
-            look = partial(_lost_sections, piece=rebuilt.piece, row=rebuilt.row, frame=frame)
-            lost = self._engine.view(look)
+        lost = [] if again.snapshot == said.snapshot else self._engine.view(look)
         for name, digest in lost:
             self._say_section(source, said, name, digest)
         if lost:
@@ -185,7 +186,7 @@ class HistoryCheck:
             self._say(source, "manifest-missing", said, "its manifest is damaged or missing", digest=str(snapshot))
             self._skip(source)
         elif found.snapshot == snapshot:
-            self._check_version(source, said, found, outcomes)
+            self._check_version(source, said, found.piece, found.row, outcomes)
         else:
             self._say_sections(source, said, found, snapshot)
             self._skip(source)
@@ -226,9 +227,8 @@ class HistoryCheck:
 
     # Any version that adds up.
 
-    def _check_version(self, source: _Source, said: Said, rebuilt: Rebuilt, outcomes: bytes | None) -> None:
+    def _check_version(self, source: _Source, said: Said, piece: Piece, row: int, outcomes: bytes | None) -> None:
         number, made = said.number, said.made
-        piece, row = rebuilt.piece, rebuilt.row
         difference = self._identity.difference(made, piece, row)
         if difference is not None:
             self._say(source, "identity-mismatch", said, difference)
@@ -274,22 +274,22 @@ def _read_later(view: View, stretch: Stretch) -> PackedFrame | Damaged:
     return read_frame_of(view, stretch.run)
 
 
-def _difference(stretch: Stretch, rebuilt: Sequence[Rebuilt]) -> str | None:
+def _difference(stretch: Stretch, snapshots: Sequence[bytes | None]) -> str | None:
     """What the versions of a frame are otherwise than its run says; None where they are what it says.
 
     A version of which a section lies elsewhere and is not to be had is none of the frame's.
     """
-    if len(rebuilt) != len(stretch.said):
-        return f"it has {len(rebuilt)} versions, and its run {len(stretch.said)}"
+    if len(snapshots) != len(stretch.said):
+        return f"it has {len(snapshots)} versions, and its run {len(stretch.said)}"
     lost = [
         str(said.number)
-        for said, found in zip(stretch.said, rebuilt, strict=True)
-        if found.snapshot not in (None, said.snapshot)
+        for said, found in zip(stretch.said, snapshots, strict=True)
+        if found not in (None, said.snapshot)
     ]
     return f"not what it was: version {', '.join(lost)}" if lost else None
 
 
-def _lost_sections(view: View, piece: Piece, row: int, frame: Frame) -> list[tuple[str, Digest | None]]:
+def _lost_sections(view: View, piece: Piece, row: int, frame: Frame) -> _Sections:
     """Name and digest of those sections of a version that are not to be had, or whose bytes nobody put.
 
     Nobody knows the digest that such bytes had.
@@ -298,7 +298,7 @@ def _lost_sections(view: View, piece: Piece, row: int, frame: Frame) -> list[tup
         names = names_of(piece.shapes[row])
     except (Damaged, ValueError):  # the names are damaged too
         return []
-    lost: list[tuple[str, Digest | None]] = []
+    lost: _Sections = []
     for name, ordinal in zip(names, piece.rows[row], strict=True):
         body = piece.bodies[ordinal]
         if body is None:

@@ -40,8 +40,9 @@ class IdentityCheck:
             self._piece = piece
             self._right.clear()
         ordinals, bodies = piece.rows[row], piece.bodies
-        names, positions = self._positions.get(piece.shapes[row]) or self._learn(piece.shapes[row])
-        key = (made.payload, names, *[ordinals[at] for at in positions])
+        shape = piece.shapes[row]
+        names, positions = self._positions.get(shape) or self._learn(shape)
+        key = (made.payload, shape, *[ordinals[at] for at in positions])
         if key in self._right:
             return None
         named = {name: bodies[ordinals[at]] or b"" for name, at in zip(names, positions, strict=True)}

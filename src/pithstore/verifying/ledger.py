@@ -18,7 +18,7 @@ from pithstore.verifying.spaces import Found
 
 _SHORT, _KEPT = 1024, 4096
 
-_Told = tuple[tuple[str, ...], bytes]
+_Told = tuple[Shape, bytes]
 """The names of the sections of a version, and what became of what they declare."""
 
 
@@ -57,7 +57,7 @@ class LedgerCheck:
         if said is not None and told.rstrip(b"\0") != said:
             self._say_wrong(number)
         if told:
-            self._counts[self._slot][self._names, told] += 1
+            self._counts[self._slot][piece.shapes[row], told] += 1
 
     def _outcomes(self, piece: Piece, row: int) -> bytes:
         """What became of what each section declares, as the ledger keeps it."""
@@ -139,7 +139,7 @@ def names_of(shape: Shape) -> tuple[str, ...]:
 
 def _ledger(counts: Counter[_Told]) -> dict[str, Tally]:
     ledger: dict[str, Tally] = {}
-    for (names, told), count in counts.items():
-        once = tally(decode_outcomes(told, names))
+    for (shape, told), count in counts.items():
+        once = tally(decode_outcomes(told, names_of(shape)))
         ledger = add(ledger, {name: row.times(count) for name, row in once.items()})
     return ledger

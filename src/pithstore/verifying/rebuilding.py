@@ -29,18 +29,15 @@ NOTHING = Manifest(())
 
 
 @attrs.frozen(eq=False)
-class Rebuilt:
-    """A version put together: a row of a piece, and the snapshot hash of that; None where a section is missing."""
+class LooseVersion:
+    """A version whose recipe is a manifest, None where it has no sound one: a row of a piece.
+
+    `snapshot` is the hash of that; None where a section is missing.
+    """
 
     piece: Piece
     row: int
     snapshot: bytes | None
-
-
-@attrs.frozen(eq=False)
-class LooseVersion(Rebuilt):
-    """A version whose recipe is a manifest; None where it has no sound one."""
-
     manifest: Manifest | None
 
 
@@ -55,21 +52,17 @@ class Expanded:
 
 
 def expand(packed: PackedFrame, dictionaries: Mapping[bytes, bytes | Damaged]) -> Expanded:
-    """What is in a frame; Damaged where it is none.  It touches no store: threads may share the dictionaries."""
-    frame = Frame(unpack(*packed, partial(_dictionary, dictionaries)))
+    """What is in a frame; Damaged where it is none, or the store has no sound dictionary for it."""
+    dictionary = dictionaries.get(packed[0].dictionary, b"")
+    if isinstance(dictionary, Damaged):  # though this process may remember it
+        raise dictionary
+    frame = Frame(unpack(*packed, lambda _: dictionary))
     bodies = frame.all_bodies()
     homes = [bodies[ordinal] for ordinal in frame.homes]
     return Expanded(frame, bodies, [sha256(body).digest() for body in homes], sum(map(len, homes)))
 
 
-def _dictionary(dictionaries: Mapping[bytes, bytes | Damaged], mark: bytes) -> bytes:
-    found = dictionaries[mark]
-    if isinstance(found, Damaged):
-        raise found
-    return found
-
-
-def rebuilt_of(engine: Engine, expanded: Expanded) -> Iterator[Rebuilt]:
+def rebuild(engine: Engine, expanded: Expanded) -> Piece:
     """The versions of a frame, with the sections that lie elsewhere."""
     frame = expanded.frame
     digests = foreign_digests(frame, range(frame.versions)) if frame.foreigners else []
@@ -77,8 +70,7 @@ def rebuilt_of(engine: Engine, expanded: Expanded) -> Iterator[Rebuilt]:
     if digests:
         bodies = engine.view(partial(records.read_bodies, digests=digests))
         foreign = {digest: body for digest, body in zip(digests, bodies, strict=True) if Digest.of(body) == digest}
-    piece = piece_of(frame, foreign, expanded.bodies)
-    return (Rebuilt(piece, row, snapshot) for row, snapshot in enumerate(piece.snapshots()))
+    return piece_of(frame, foreign, expanded.bodies)
 
 
 def rebuilt_loosely(engine: Engine, histories: Sequence[History]) -> Iterator[LooseVersion]:

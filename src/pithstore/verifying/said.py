@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import attrs
 
@@ -54,19 +54,15 @@ class Said(NamedTuple):
     observed_at: bytes
     recorded_at: bytes
 
-    @classmethod
-    def of(cls, number: int, snapshot: bytes, made: bytes, observed_at: bytes, recorded_at: bytes) -> Self:
-        """The version, if these bytes say one; Damaged if not."""
-        time_text(observed_at)
-        time_text(recorded_at)
-        return cls(number, snapshot, made_of(made), observed_at, recorded_at)
-
 
 def read_said(number: int, payload: bytes) -> Said:
     """The version that an entry of its own says; Damaged where it says none."""
     snapshot, observed_at = payload[:DIGEST_BYTES], payload[DIGEST_BYTES : DIGEST_BYTES + 8]
     made_at = DIGEST_BYTES + 16
-    return Said.of(number, snapshot, payload[made_at:], observed_at, payload[DIGEST_BYTES + 8 : made_at])
+    recorded_at = payload[DIGEST_BYTES + 8 : made_at]
+    time_text(observed_at)
+    time_text(recorded_at)
+    return Said(number, snapshot, made_of(payload[made_at:]), observed_at, recorded_at)
 
 
 @lru_cache(maxsize=1024)

@@ -1,14 +1,17 @@
 """What worker processes and whoever started them tell each other, in bytes that are quick to write and to read.
 
-Texts and what they say are plain tuples by `marshal`: both sides are the same Python and the same pithstore.
+What texts say is plain tuples by `marshal`: both sides are the same Python and the same pithstore.
 """
 
 from __future__ import annotations
 
 import marshal
 import pickle
+import struct
 import traceback
+from array import array
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import TypeAlias
 
 import attrs
@@ -29,6 +32,7 @@ _Section: TypeAlias = tuple[str, bytes, bytes, _Declared | None]
 _Accepted: TypeAlias = tuple[bytes, str, str, str, Scalar, bytes, int, list[int]]
 _Refused: TypeAlias = tuple[str, str, str, int | None, int | None, str | None]
 
+_LENGTH = struct.Struct("=Q")
 _PLAIN = 2  # the version of marshal that does not look at every object whether it came before
 _OVERHEAD = 800
 """Bytes that a section takes on both sides beside its canonical bytes, at most."""
@@ -54,14 +58,16 @@ def read_task(message: bytes) -> Task:
 
 
 def write_texts(texts: Sequence[bytes]) -> bytes:
-    """Texts to be prepared."""
-    return marshal.dumps(tuple(texts), _PLAIN)
+    """Texts to be prepared: their number and lengths, then the texts."""
+    return b"".join((array("Q", [len(texts), *map(len, texts)]).tobytes(), *texts))
 
 
-def read_texts(message: memoryview) -> tuple[bytes, ...]:
+def read_texts(message: memoryview) -> list[bytes]:
     """The texts that were written."""
-    texts: tuple[bytes, ...] = marshal.loads(message)  # noqa: S302 - from the process that started this one
-    return texts
+    (count,) = _LENGTH.unpack_from(message)
+    start = (1 + count) * _LENGTH.size
+    ends = accumulate(message[_LENGTH.size : start].cast("Q"), initial=start)
+    return [bytes(message[begin:end]) for begin, end in pairwise(ends)]
 
 
 def write_failure(error: BaseException) -> bytes:
