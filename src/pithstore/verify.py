@@ -22,7 +22,7 @@ from pithstore.errors import Damaged, StoreBusy
 from pithstore.keys import PACKS, PLACES
 from pithstore.report import Problem, VerifyReport
 from pithstore.totals import read_slots
-from pithstore.verifying.history import HistoryCheck, Moved
+from pithstore.verifying.history import HistoryCheck
 from pithstore.verifying.homes import stray_rows, sum_places
 from pithstore.verifying.loose import LooseCheck
 from pithstore.verifying.spaces import Found, check_seals, check_writers
@@ -41,9 +41,13 @@ def verify(engine: Engine, configuration: Configuration, progress: Progress | No
     for _ in range(_ATTEMPTS):
         try:
             return _Walk(engine, configuration, progress).run()
-        except Moved:
+        except _Moved:
             continue
     raise StoreBusy("the store was compacted again and again while it was verified; run verify again later")
+
+
+class _Moved(Exception):
+    """A compaction has ended: what was read before is of another generation than what was read after."""
 
 
 @attrs.frozen
@@ -83,7 +87,7 @@ class _Walk:
         if after.generation == before.generation:
             self._compare_homes(history)
         if self._engine.view(_generation) != before.generation:
-            raise Moved
+            raise _Moved
         self._compare(before, after, history, loose)
         return VerifyReport(
             versions=history.versions,

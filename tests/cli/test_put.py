@@ -156,6 +156,9 @@ def test_a_record_without_its_time_is_refused(
         ("--at-pointer", "", SEED),
         ("--at-pointer", "/~2", SEED),
         ("--on-error", "ignore", SEED),
+        ("--workers", "0", SEED),
+        ("--workers", "65", SEED),
+        ("--workers", "two", SEED),
         ("--bogus", SEED),
         (),
     ],
@@ -180,9 +183,17 @@ def file_of_lines(path: Path, count: int) -> Path:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("compress", [None, gzip.compress], ids=["plain", "gz"])
+@pytest.mark.parametrize(
+    ("compress", "options"),
+    [(None, ()), (gzip.compress, ()), (None, ("--workers", "2"))],
+    ids=["plain", "gz", "workers"],
+)
 def test_a_put_that_was_killed_goes_on_where_it_stopped(
-    pithstore: Pithstore, tmp_path: Path, store: Path, compress: Callable[[bytes], bytes] | None
+    pithstore: Pithstore,
+    tmp_path: Path,
+    store: Path,
+    compress: Callable[[bytes], bytes] | None,
+    options: tuple[str, ...],
 ) -> None:
     path, other, chance = file_of_lines(tmp_path / "many.jsonl", 6000), tmp_path / "whole", random.Random(7)
     if compress is not None:
@@ -190,7 +201,7 @@ def test_a_put_that_was_killed_goes_on_where_it_stopped(
     pithstore("--store", other, "init")
     assert pithstore("--store", other, "put", path).code == 0
     for _ in range(4):
-        process = spawn("--store", store, "put", path)
+        process = spawn("--store", store, "put", *options, path)
         with suppress(subprocess.TimeoutExpired):
             process.wait(chance.uniform(0.15, 0.6))
         process.kill()
@@ -203,11 +214,12 @@ def test_a_put_that_was_killed_goes_on_where_it_stopped(
 
 
 @pytest.mark.process
+@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["alone", "workers"])
 def test_an_interrupted_put_leaves_a_valid_store_and_goes_on(
-    pithstore: Pithstore, tmp_path: Path, store: Path
+    pithstore: Pithstore, tmp_path: Path, store: Path, options: tuple[str, ...]
 ) -> None:
     path = file_of_lines(tmp_path / "many.jsonl", 12_000)
-    process = spawn("--store", store, "put", path)
+    process = spawn("--store", store, "put", *options, path)
     wait_until(lambda: stored_versions(pithstore))
     process.send_signal(signal.SIGINT)
     done = finish(process)
@@ -226,3 +238,27 @@ def stored_versions(pithstore: Pithstore) -> int:
     (stat,) = pithstore("stat", "--json").values
     assert isinstance(stat["versions"], int)
     return stat["versions"]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("options", [(), ("--at", "2026-06"), ("--at-pointer", "/observed"), ("--on-error", "stop")])
+def test_workers_change_nothing(
+    pithstore: Pithstore, tmp_path: Path, store: Path, options: tuple[str, ...]
+) -> None:
+    lines = [record(n, text="x" * (n % 900), observed=f"2026-01-0{1 + n % 9}") for n in range(5000)]
+    lines[4321] = BAD
+    pithstore("--store", tmp_path / "other", "init")
+    alone = pithstore("--store", tmp_path / "other", "put", "--json", *options, "-", input=b"\n".join(lines))
+    helped = pithstore("put", "--json", "--workers", "2", *options, "-", input=b"\n".join(lines))
+    assert (helped.code, helped.out, helped.err) == (alone.code, alone.out, alone.err)
+    assert alone.code == 3
+    assert "standard input:4322, byte 7 of the record: refused, duplicate-key" in alone.err
+    assert versions(pithstore) == versions(lambda *rest: pithstore("--store", tmp_path / "other", *rest))
+    assert pithstore("verify").code == 0
+
+
+def test_an_archive_needs_no_workers(pithstore: Pithstore, tmp_path: Path) -> None:
+    pithstore("put", HISTORY)
+    pithstore("export", "--archive", tmp_path / "a.zst")
+    done = pithstore("--store", tmp_path / "new", "put", "--workers", "2", "--from-archive", tmp_path / "a.zst")
+    check_refusal(done, 2, "--from-archive", "leave out")

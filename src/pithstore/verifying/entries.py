@@ -154,7 +154,7 @@ def _dictionary(view: View, mark: bytes) -> bytes | Damaged:
 
 
 def read_frame_of(view: View, run: Run) -> PackedFrame | Damaged:
-    """The frame of a run of the same state of the store."""
+    """The frame of a run; another one, or none, if a compaction has ended since that was read."""
     try:
         return read_packed(view, run.position)
     except Damaged as error:

@@ -19,7 +19,7 @@ from pithstore.profile import Profile
 from pithstore.report import Problem
 from pithstore.sources import read_source
 from pithstore.verifying.agreement import disagreements, sections_of_heads
-from pithstore.verifying.entries import History, PackedFrame, Page, Stretch, read_frame_of, read_page
+from pithstore.verifying.entries import History, Page, Stretch, read_frame_of, read_page
 from pithstore.verifying.homes import Sum, missing_rows, rows_of
 from pithstore.verifying.identity import IdentityCheck
 from pithstore.verifying.ledger import LedgerCheck, names_of
@@ -30,6 +30,7 @@ from pithstore.verifying.rebuilding import (
     expand,
     rebuild,
     rebuild_loosely,
+    rebuild_without_frame,
     rebuilt_loosely,
 )
 from pithstore.verifying.said import Said, time_text
@@ -40,10 +41,6 @@ _SOURCES = 2048
 
 _Sections = list[tuple[str, Digest | None]]
 """Names of sections, and their digests where those are known."""
-
-
-class Moved(Exception):
-    """A compaction has put another state in the place of what was being read: verify begins again."""
 
 
 class HistoryCheck:
@@ -132,11 +129,9 @@ class HistoryCheck:
         self._found(Problem("frame-damaged", message, about, stretch.said[-1].number))
 
     def _expand(self, stretch: Stretch) -> Expanded:
-        packed = (
-            stretch.frame
-            if stretch.frame is not None
-            else self._engine.view(partial(_read_later, stretch=stretch))
-        )
+        packed = stretch.frame
+        if packed is None:
+            packed = self._engine.view(partial(read_frame_of, run=stretch.run))
         if isinstance(packed, Damaged):
             raise packed
         return expand(packed, self._dictionaries)
@@ -149,7 +144,7 @@ class HistoryCheck:
 
     def _check_again(self, source: _Source, said: Said, outcomes: bytes) -> None:
         """Look at a version that its frame does not have: it may have been put again since."""
-        (again,) = rebuild_loosely(self._engine, [(source.history.source, said)])
+        again = rebuild_without_frame(self._engine, source.history.source, said)
         self._check_loose(source, said, again, outcomes)
 
     def _check_lost(self, source: _Source, said: Said, look: Callable[[View], _Sections], outcomes: bytes) -> None:
@@ -265,13 +260,6 @@ class _Source:
         counts.sections += len(piece.rows[row])
         counts.canonical_bytes += piece.size(row)
         counts.fingerprint += fingerprint
-
-
-def _read_later(view: View, stretch: Stretch) -> PackedFrame | Damaged:
-    """The frame of a run that was read in another transaction, if the run is still the same."""
-    if view.get_many(VERSIONS, [stretch.item[0]]) != [stretch.item[1]]:
-        raise Moved
-    return read_frame_of(view, stretch.run)
 
 
 def _difference(stretch: Stretch, snapshots: Sequence[bytes | None]) -> str | None:

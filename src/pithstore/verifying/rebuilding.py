@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from hashlib import sha256
 from itertools import islice
@@ -84,13 +84,26 @@ def rebuilt_loosely(engine: Engine, histories: Sequence[History]) -> Iterator[Lo
 
 
 def rebuild_loosely(engine: Engine, wanted: Sequence[tuple[Source, Said]]) -> list[LooseVersion]:
-    """The first of these versions, at least one, by their manifests; what a frame has is found there too."""
-    recipes, piece = engine.view(partial(_read, wanted=wanted))
+    """The first of these versions, at least one, by their manifests; one that is in a frame has it there."""
+    return _put_together(*engine.view(partial(_read, read=_manifests, wanted=wanted)))
+
+
+def rebuild_without_frame(engine: Engine, source: Source, said: Said) -> LooseVersion:
+    """A version by the manifest that it has beside its frame."""
+    (found,) = _put_together(*engine.view(partial(_read, read=_manifests_beside, wanted=[(source, said)])))
+    return found
+
+
+def _put_together(recipes: Sequence[Manifest | None], piece: Piece) -> list[LooseVersion]:
     return [LooseVersion(piece, row, snapshot, recipes[row]) for row, snapshot in enumerate(piece.snapshots())]
 
 
-def _read(view: View, wanted: Sequence[tuple[Source, Said]]) -> tuple[list[Manifest | None], Piece]:
-    recipes = _manifests(view, wanted)
+_Wanted = Sequence[tuple[Source, Said]]
+_Recipes = list[Manifest | None]
+
+
+def _read(view: View, read: Callable[[View, _Wanted], _Recipes], wanted: _Wanted) -> tuple[_Recipes, Piece]:
+    recipes = read(view, wanted)
     size = count = 0
     for recipe in recipes:
         count += 1
@@ -101,7 +114,11 @@ def _read(view: View, wanted: Sequence[tuple[Source, Said]]) -> tuple[list[Manif
     return recipes, _piece(view, [recipe or NOTHING for recipe in recipes])
 
 
-def _manifests(view: View, wanted: Sequence[tuple[Source, Said]]) -> list[Manifest | None]:
+def _manifests_beside(view: View, wanted: _Wanted) -> _Recipes:
+    return manifests.read_many(view, [Digest(said.snapshot) for _, said in wanted])
+
+
+def _manifests(view: View, wanted: _Wanted) -> _Recipes:
     keys = [(version_key(source, said.number), said.snapshot) for source, said in wanted]
     return [None if payload is None else _decoded(payload) for payload in manifests.payloads_many(view, keys)]
 

@@ -70,18 +70,23 @@ def read_texts(message: memoryview) -> list[bytes]:
     return [bytes(message[begin:end]) for begin, end in pairwise(ends)]
 
 
-def write_failure(error: BaseException) -> bytes:
+def write_failure(error: Exception) -> bytes:
     """An error of the worker itself, with where it arose."""
     error.add_note("in a worker process:\n" + "".join(traceback.format_tb(error.__traceback__)))
     try:
-        return pickle.dumps(error)
-    except Exception:  # noqa: BLE001 - what cannot be pickled is told as text
-        return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
+        pickled = pickle.dumps(error)
+    except Exception:  # noqa: BLE001 - an error may hold anything, also what cannot be pickled
+        pickled = b""
+    return marshal.dumps((pickled, "".join(traceback.format_exception_only(error))), _PLAIN)
 
 
-def read_failure(message: memoryview) -> BaseException:
+def read_failure(message: memoryview) -> Exception:
     """The error that was written, or one that says the same."""
-    error: BaseException = pickle.loads(message)  # noqa: S301 - from a process that we started
+    told: tuple[bytes, str] = marshal.loads(message)  # noqa: S302 - from a process that we started
+    try:
+        error: Exception = pickle.loads(told[0])  # noqa: S301 - the same
+    except Exception:  # noqa: BLE001 - nor need what was pickled be there, or take what it is called with
+        error = RuntimeError(told[1])
     return error
 
 
