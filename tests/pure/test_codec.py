@@ -52,8 +52,8 @@ from pithstore.model import Manifest, SectionEntry, Source, Version
 from pithstore.profile import Profile
 from pithstore.report import Problem, Stat, VerifyReport
 from pithstore.results import PutResult, PutSummary
-from pithstore.seal import SEAL_BYTES, seal, unseal
-from pithstore.tail import FIRST_FRAME_BYTES, STREAM_BYTES, VALUE_BYTES, TailEnd, cut, slices, write_tail
+from pithstore.seal import SEAL_BYTES, seal, seal_many, unseal
+from pithstore.tail import FIRST_FRAME_BYTES, STREAM_BYTES, VALUE_BYTES, TailEnd, cut, holds, slices, write_tail
 from pithstore.testing.strategies import moments, names, scalars, sources, texts
 from tests.pure.laws import definition
 
@@ -360,3 +360,19 @@ def test_a_summary_counts_what_results_say() -> None:
 
 def test_the_configuration_of_a_store_that_was_told_nothing() -> None:
     assert Configuration() == Configuration(Profile(), Limits())
+
+
+@given(st.dictionaries(st.binary(min_size=1, max_size=4), st.binary(max_size=9)))
+def test_many_are_sealed_as_one_by_one_and_in_order(entries: dict[bytes, bytes]) -> None:
+    assert seal_many(TAIL, entries.items()) == sorted(
+        (key, seal(TAIL, key, value)) for key, value in entries.items()
+    )
+
+
+@given(st.binary(max_size=40), st.integers(0, 40), st.binary(max_size=9))
+def test_a_value_holds_what_can_be_cut_from_it(stream: bytes, start: int, other: bytes) -> None:
+    ((_, value),) = write_tail(TailEnd(1, 0), [stream])[1]
+    for piece in (cut(value, start, start + 5), other):
+        assert holds(value, start, piece) == (
+            cut(value, start, start + len(piece)) == piece and start <= 1 + len(stream)
+        )

@@ -30,6 +30,8 @@ from pithstore.declared.ledger import (
     encode_declarations,
     encode_ledger,
     encode_outcomes,
+    encode_since,
+    outcome_code,
     tally,
 )
 from pithstore.digest import Digest
@@ -255,3 +257,29 @@ def test_a_verdict_that_is_none_is_damaged() -> None:
 
 def test_a_record_that_is_prepared_from_text_or_mapping_declares_the_same() -> None:
     assert prepare(seed_text()).declarations == prepare(json.loads(seed_text())).declarations
+
+
+@given(st.data())
+def test_the_outcomes_of_a_version_are_encoded_at_once_as_one_by_one(data: st.DataObject) -> None:
+    names = data.draw(st.lists(st.sampled_from("abcdef"), unique=True).map(sorted))
+    marks = st.sampled_from([b"x" * 16, b"y" * 16])
+    declaring = st.sampled_from(VERDICTS).flatmap(
+        lambda verdict: st.builds(Declaration, st.just(""), st.just(verdict), marks, marks)
+    )
+    by_name = st.dictionaries(st.sampled_from(names), declaring) if names else st.just({})
+    before, after = (
+        tuple(attrs.evolve(each, section=name) for name, each in data.draw(by_name).items()) for _ in range(2)
+    )
+    kept = data.draw(st.lists(st.sampled_from(before), unique=True)) if before else []
+    after = tuple({each.section: each for each in (*after, *kept)}.values())
+    manifest = Manifest(tuple(SectionEntry(name, Digest.of(name.encode()), 1) for name in names))
+    told = outcomes(before, after)
+    assert encode_since(before, after, manifest) == encode_outcomes(told, manifest)
+    assert set(encode_outcomes(told, manifest)) - {0} == {outcome_code(each.verdict, each.drift) for each in told}
+
+
+@given(st.lists(st.sampled_from(VERDICTS), max_size=5), st.integers(0, 5))
+def test_so_many_of_a_tally_are_its_sum(verdicts: list[Verdict], count: int) -> None:
+    once = tally(Outcome("a", verdict) for verdict in verdicts)
+    many = tally(Outcome("a", verdict) for _ in range(count) for verdict in verdicts)
+    assert {name: each.times(count) for name, each in once.items() if count} == many

@@ -13,6 +13,7 @@ from pithstore.keys import (
     HEAD,
     LINE,
     MAX_NUMBER,
+    RUN,
     SLOTS,
     SOURCE_BYTES,
     SPACES,
@@ -24,6 +25,8 @@ from pithstore.keys import (
     lines_prefix,
     outcomes_key,
     read_time_key,
+    run_key,
+    runs_prefix,
     slot_key,
     source_key,
     source_mark,
@@ -117,6 +120,16 @@ def test_what_is_no_key_of_versions(key: bytes) -> None:
 @given(SOURCES, NUMBERS, NUMBERS)
 def test_versions_order_by_number(source: Source, one: int, other: int) -> None:
     assert (version_key(source, one) < version_key(source, other)) == (one < other)
+
+
+@given(SOURCES, NUMBERS, NUMBERS)
+def test_runs_order_by_their_last_number_behind_all_else_of_the_source(
+    source: Source, one: int, other: int
+) -> None:
+    assert (run_key(source, one) < run_key(source, other)) == (one < other)
+    assert run_key(source, one).startswith(runs_prefix(source))
+    assert split_key(run_key(source, one)) == (source_key(source), RUN)
+    assert max(version_key(source, other), standing_key(source)) < run_key(source, one)
 
 
 @given(LINES, st.tuples(moments(), NUMBERS), st.tuples(moments(), NUMBERS))

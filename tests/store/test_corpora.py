@@ -44,8 +44,7 @@ def put_file(store: Store, name: str, peak: list[int]) -> FilePut:
 
     listener = Listener(refused=lambda *_: None, said=lambda _: None, advanced=advanced)
     put = FilePut(store, ObservedAt(), listener, again=True, stop=False)
-    put.put(name)
-    put.flush()
+    put.put([name])
     return put
 
 
