@@ -2,6 +2,7 @@
 
 spaces      every value of a space against its checksum
 loose       blobs and manifests that lie in no frame
+said        what the index says of a version, be it in a run or in an entry of its own
 entries     all that the index says of one source, read in one state of the store, with its frames
 agreement   whether the entries of a source name each other
 history     source by source, every version rebuilt

@@ -166,12 +166,17 @@ class HistoryCheck:
         for page in self._pages():
             for history in page.histories:
                 for stretch in history.stretches:
-                    position = stretch.run.position
-                    if position not in self.unsound_frames:
-                        self.sound_frames.add(position)
-                        homes = self._expand(stretch).homes
-                        look = partial(missing_rows, about=history.source, stretch=stretch, digests=homes)
-                        yield from self._engine.view(look)
+                    yield from self._missing_rows(history.source, stretch)
+
+    def _missing_rows(self, about: Source, stretch: Stretch) -> Sequence[Problem]:
+        if stretch.run.position in self.unsound_frames:
+            return ()
+        try:
+            homes = self._expand(stretch).homes
+        except Damaged:  # of another generation than before: it is all looked at again
+            return ()
+        self.sound_frames.add(stretch.run.position)
+        return self._engine.view(partial(missing_rows, about=about, stretch=stretch, digests=homes))
 
     # Versions with an entry of their own.
 
