@@ -63,7 +63,7 @@ FULL := build/bench
 bench-full: install $(VENV)/bench
 	mkdir -p $(FULL)
 	$(BIN)/python benchmarks/startup.py --json > $(FULL)/startup.json
-	$(BIN)/python benchmarks/ingest.py --json --rounds 3 --generated typical:2000x10 --corpus ror:40000 vulndb eol > $(FULL)/ingest.json
+	$(BIN)/python benchmarks/ingest.py --json --rounds 2 --generated typical:2000x10 --corpus ror:40000 vulndb eol > $(FULL)/ingest.json
 	$(BIN)/python benchmarks/scale.py --json --full > $(FULL)/scale.json
 	$(BIN)/python benchmarks/report.py --take $(FULL)
 
