@@ -311,7 +311,7 @@ class Store(Reader):
         return verify(self._engine, self.configuration, progress)
 
     def compact(self, progress: Callable[[int, int], None] | None = None) -> CompactReport:
-        """What writing the store anew, densely, has come to; `progress` is told (steps done, about how many in all).
+        """What writing the store anew, densely, came to; `progress` is told (steps done, about how many in all).
 
         Others may go on reading and writing.  An interrupted compaction goes on where it was.  Damaged where
         something cannot be read, StoreBusy where another compaction goes on, StorageFailed where the disk is full:

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
+from pithstore import bulk
 from pithstore.bulk import Taken, mostly_known, take_texts
 from pithstore.configuration import Configuration
 from pithstore.engine import Engine
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from pithstore.workers.crew import Workers
 
 MOST_WORKERS = 64
-FEW_BATCHES = 2
-"""So many batches are prepared here before, or while, workers start."""
+LEAST_BATCHES = 2
+"""So many full ones are to be put before workers start."""
 
 ObservedAt: TypeAlias = Callable[[Prepared], datetime | None]
 """When a record was observed; InvalidRecord where it does not say so, None for a put of now."""
@@ -53,7 +54,7 @@ class Taking:
         self._memo = memo
         self._observed_at = observed_at
         self._wanted = workers or 0
-        self._begun = 0
+        self._texts = self._bytes = 0
         self._workers: Workers | None = None
 
     def __enter__(self) -> Self:
@@ -74,12 +75,18 @@ class Taking:
 
     def begin(self, texts: Sequence[bytes]) -> Callable[[], list[Taken]]:
         """Take a batch; what the call that is returned gives can be put if those of the begins before were."""
-        self._begun += bool(texts)
-        if not texts or not self._wanted or self._begun <= FEW_BATCHES or self._is_known(texts):
-            return partial(self._take, texts)
-        return partial(self._told, self._start().begin(texts))
+        if self._wanted and texts and self._are_many(texts) and not self._are_known(texts):
+            return partial(self._told, self._start().begin(texts))
+        return partial(self._take, texts)
 
-    def _is_known(self, texts: Sequence[bytes]) -> bool:
+    def _are_many(self, texts: Sequence[bytes]) -> bool:
+        """Whether there are, with those before, so many that workers pay."""
+        self._texts += len(texts)
+        self._bytes += sum(map(len, texts))
+        full = max(self._texts / bulk.BATCH_RECORDS, self._bytes / bulk.BATCH_BYTES)
+        return full >= LEAST_BATCHES
+
+    def _are_known(self, texts: Sequence[bytes]) -> bool:
         return self._observed_at is None and mostly_known(self._engine, self._configuration, texts)
 
     def _start(self) -> Workers:
@@ -109,7 +116,7 @@ class Taking:
 
 
 def in_turn(items: Iterator[T], begin: Callable[[T], Callable[[], R]], ahead: int) -> Iterator[R]:
-    """What the items come to, in order, while up to so many have begun; an error of the items comes behind them."""
+    """What the items come to, in order, while up to so many have begun; an error of the items comes last."""
     begun: deque[Callable[[], R]] = deque()
     failed: Exception | None = None
     while failed is None:

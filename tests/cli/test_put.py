@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from pithstore import bulk
 from tests.cli.conftest import HISTORY, SEED, Pithstore, check_refusal, finish, spawn, wait_until
-from tests.cli.records import BAD, record, summary
+from tests.cli.records import BAD, LINES, record, summary
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -76,6 +77,32 @@ def test_stop_ends_the_whole_call_and_prints_the_count(pithstore: Pithstore, tmp
         "stopped at the first record that was refused; what came before it is stored",
     ]
     assert pithstore("put", "--on-error", "stop", "b").code == 6
+
+
+@pytest.mark.parametrize("size", [1, 2, 1000])
+def test_what_is_said_of_files_comes_in_their_order(
+    pithstore: Pithstore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(bulk, "BATCH_RECORDS", size)
+    contents = (record(1), record(2) + b"\n" + BAD + b"\n" + LINES, record(3, more="new"), BAD)
+    for name, content in zip("abcd", contents, strict=True):
+        (tmp_path / name).write_bytes(content)
+    pithstore("put", "a")
+    stopped = pithstore("put", "--json", "--on-error", "stop", "b", "a", "c", "missing")
+    assert (stopped.code, summary(stopped)["versions"], summary(stopped)["refused"]) == (3, 1, 1)
+    assert [line.split(":")[0] for line in stopped.err.splitlines()][:-1] == ["b"]
+    assert "stopped at the first" in stopped.err
+    done = pithstore("put", "--json", "b", "a", "d", "d", "missing", "c")
+    assert (done.code, done.out) == (2, b"")
+    assert [" ".join(line.split()[:3]) for line in done.err.splitlines()] == [
+        "b: was put",
+        "b:2, byte 7",
+        "a: was put",
+        "d:1, byte 7",
+        "d: was put",
+        "pithstore: missing cannot",
+    ]
+    assert summary(pithstore("put", "--json", "b", "c")) == {**summary(stopped), "sections": 4, "new_sections": 1}
 
 
 def test_a_file_is_put_once(pithstore: Pithstore, tmp_path: Path) -> None:
@@ -241,7 +268,9 @@ def stored_versions(pithstore: Pithstore) -> int:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("options", [(), ("--at", "2026-06"), ("--at-pointer", "/observed"), ("--on-error", "stop")])
+@pytest.mark.parametrize(
+    "options", [(), ("--at", "2026-06"), ("--at-pointer", "/observed"), ("--on-error", "stop")]
+)
 def test_workers_change_nothing(
     pithstore: Pithstore, tmp_path: Path, store: Path, options: tuple[str, ...]
 ) -> None:

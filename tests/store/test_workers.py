@@ -139,7 +139,6 @@ def test_items_are_told_in_turn_and_few_have_begun(items: list[int], ahead: int,
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "BATCH_RECORDS", 3)
-    monkeypatch.setattr(taking, "FEW_BATCHES", 1)
 
 
 @pytest.fixture
@@ -267,7 +266,7 @@ def test_files_by_workers_are_files_by_oneself(
     "records",
     [
         [],
-        [json.dumps(record(str(n))) for n in range(taking.FEW_BATCHES * 3)],
+        [json.dumps(record(str(n))) for n in range(taking.LEAST_BATCHES * 3 - 1)],
         [record(str(n)) for n in range(20)],
     ],
 )
