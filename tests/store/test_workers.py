@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -370,10 +371,28 @@ def test_a_worker_that_cannot_start_says_why(
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     with pytest.raises(StorageFailed, match="No such file"):
         store.put_many(NUMBERED, workers=2)
-    monkeypatch.setattr(sys, "executable", "")
-    with pytest.raises(UsageError, match=r"sys\.executable"):
-        store.put_many(NUMBERED, workers=2)
+    for name, value in (("frozen", True), ("executable", "")):
+        monkeypatch.setattr(sys, name, value, raising=False)
+        with pytest.raises(UsageError, match=r"sys\.executable"):
+            store.put_many(NUMBERED, workers=2)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_a_process_that_may_open_no_more_files_has_no_workers(store: Store, tmp_path: Path) -> None:
+    store.put(NUMBERED[0])  # whatever a put opens and imports is there
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(tmp_path, os.O_RDONLY)
+    os.close(free)
+    try:
+        for files in (0, 3, 8):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (free + files, most[1]))
+            with pytest.raises(StorageFailed, match="Too many open files; put with fewer workers"):
+                store.put_many(NUMBERED, workers=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
+    assert os.open(tmp_path, os.O_RDONLY) == free
+    os.close(free)
 
 
 # Programs that put with workers: without a guard of their main module, interrupted, killed.

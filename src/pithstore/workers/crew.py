@@ -148,13 +148,13 @@ class _Worker:
         last = self._said.read_all().decode(errors="replace").strip().rpartition("\n")[2][:_LINE_CHARACTERS]
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
         return StorageFailed(
-            f"a worker process has ended ({how}{': ' if last else ''}{last}); what came before is stored: put the "
-            "rest again, with fewer workers if memory ran out"
+            f"a worker process has ended ({how}{': ' if last else ''}{last}); what was put before is stored: "
+            "put the rest again, with fewer workers if memory ran out"
         )
 
 
 def _start(slots: Sequence[Slot], said: Slot) -> subprocess.Popen[bytes]:
-    if not sys.executable:
+    if not sys.executable or getattr(sys, "frozen", False):  # then it is the program, which would put again
         raise UsageError("workers need a Python that can be started, and sys.executable names none; put without")
     numbers = ",".join(str(slot.descriptor) for slot in slots)
     try:

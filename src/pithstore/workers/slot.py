@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from mmap import ACCESS_READ, mmap
 from typing import TypeVar
+
+from pithstore.errors import StorageFailed
 
 T = TypeVar("T")
 
@@ -20,17 +23,19 @@ class Slot:
     @classmethod
     def new(cls) -> Slot:
         """A slot that nobody else knows yet."""
-        if hasattr(os, "memfd_create"):
-            return cls(os.memfd_create("pithstore"))
-        descriptor, path = tempfile.mkstemp(prefix="pithstore")
-        os.unlink(path)
+        with _refused():
+            if hasattr(os, "memfd_create"):
+                return cls(os.memfd_create("pithstore"))
+            descriptor, path = tempfile.mkstemp(prefix="pithstore")
+            os.unlink(path)
         return cls(descriptor)
 
     def write(self, message: bytes) -> int:
         """Put the message in place of what was there; how many bytes it has."""
         done = 0
-        while done < len(message):
-            done += os.pwrite(self.descriptor, memoryview(message)[done:], done)
+        with _refused():
+            while done < len(message):
+                done += os.pwrite(self.descriptor, memoryview(message)[done:], done)
         return done
 
     def read(self, size: int, decode: Callable[[memoryview], T]) -> T:
@@ -46,3 +51,12 @@ class Slot:
     def close(self) -> None:
         """Let go of the memory."""
         os.close(self.descriptor)
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or error
+        raise StorageFailed(f"memory for worker processes cannot be had: {why}; put with fewer workers") from None
