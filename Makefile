@@ -36,7 +36,8 @@ check: install
 
 test: check
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest tests/pure
+	$(BIN)/python -m coverage run -m pytest -n 2 --dist worksteal tests/pure
+	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/pure
 
