@@ -2,6 +2,7 @@
 
     STORE/CURRENT              the name of the generation that counts, one line
     STORE/write.lock           see `write_lock`
+    STORE/RECEIPT              see `lmdb.receipt`; written after CURRENT, so never there without it
     STORE/gen-000001/          locked shared (flock) by every process that has the generation open
     STORE/gen-000001/data.mdb  the data, and LMDB's lock.mdb beside it
     STORE/gen-000002/          before CURRENT names it: a successor, locked exclusively by the process at it
@@ -26,6 +27,7 @@ from pithstore.errors import Damaged, NoStore, StorageFailed, StoreBusy, UsageEr
 
 CURRENT = "CURRENT"
 WRITE_LOCK = "write.lock"
+RECEIPT = "RECEIPT"
 FIRST_GENERATION = "gen-000001"
 _GENERATION = re.compile(r"gen-\d{6,}", re.ASCII)
 _FILES = ("data.mdb", "lock.mdb")  # removed in this order: without its data nobody takes what is left for a store
@@ -45,10 +47,19 @@ def read_current(root: str) -> tuple[str, Stamp]:
         with open(os.path.join(root, CURRENT), encoding="ascii", errors="replace") as file:
             status, name = os.fstat(file.fileno()), file.read(64).strip()
     except (FileNotFoundError, NotADirectoryError):
+        if _lost_current(root):
+            raise Damaged(
+                f"{root}/{CURRENT} is missing; its one line should be like {FIRST_GENERATION!r}"
+            ) from None
         raise NoStore(f"there is no store at {root}; create one with 'pithstore --store {root} init'") from None
     if not _GENERATION.fullmatch(name):
         raise Damaged(f"{root}/{CURRENT} names no generation; its one line should be like {FIRST_GENERATION!r}")
     return name, Stamp(status.st_ino, status.st_mtime_ns)
+
+
+def _lost_current(root: str) -> bool:
+    """Whether a store is here that lost its CURRENT; in the reverse order of a creation."""
+    return os.path.lexists(os.path.join(root, RECEIPT)) and not os.path.lexists(os.path.join(root, CURRENT))
 
 
 def is_current(path: str, stamp: Stamp) -> bool:
@@ -96,7 +107,7 @@ def sync_directory(directory: str) -> None:
 def prepare_directory(root: str) -> None:
     """A directory in which a store can be created: made, or empty, or left by a creation that did not finish."""
     try:
-        os.makedirs(root, mode=0o700, exist_ok=True)
+        _make_durably(os.path.abspath(root))
     except (FileExistsError, NotADirectoryError):
         raise UsageError(
             f"{root} cannot be a directory: there is a file in its way; choose another place"
@@ -104,17 +115,39 @@ def prepare_directory(root: str) -> None:
     strangers = [
         name
         for name in sorted(os.listdir(root))
-        if name not in (WRITE_LOCK, CURRENT, f"{CURRENT}.tmp") and not _GENERATION.fullmatch(name)
+        if name not in (WRITE_LOCK, CURRENT, f"{CURRENT}.tmp", RECEIPT) and not _GENERATION.fullmatch(name)
     ]
     if strangers:
         raise UsageError(f"{root} is not empty (it holds {strangers[0]!r}); give a directory that does not exist")
 
 
-def hold_in_use(generation: str) -> int:
-    """A descriptor that keeps the generation from being removed until it is closed."""
-    descriptor = os.open(generation, os.O_RDONLY | os.O_DIRECTORY)
-    fcntl.flock(descriptor, fcntl.LOCK_SH)
-    return descriptor
+def _make_durably(directory: str) -> None:
+    """Make the directory and those that it lies in; their names must not go when the power does."""
+    if not os.path.isdir(directory):
+        _make_durably(os.path.dirname(directory))
+        with contextlib.suppress(FileExistsError):  # somebody was quicker, or it is a file: what follows will tell
+            os.mkdir(directory, mode=0o700)
+    if not os.path.isdir(directory):
+        raise NotADirectoryError(directory)
+    with contextlib.suppress(PermissionError):  # one that may not be read was there before
+        sync_directory(os.path.dirname(directory))
+
+
+def hold_current(root: str) -> tuple[str, Stamp, int]:
+    """The directory that counts, the stamp of CURRENT, and a descriptor that keeps it until that is closed."""
+    while True:
+        name, stamp = read_current(root)
+        directory = os.path.join(root, name)
+        try:
+            in_use = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            if current_stamp(root) == stamp:
+                raise Damaged(f"{directory} is missing; restore the store from a copy") from None
+            continue  # a sweep was quicker: CURRENT names another one now
+        fcntl.flock(in_use, fcntl.LOCK_SH)
+        if current_stamp(root) == stamp:
+            return directory, stamp, in_use
+        os.close(in_use)
 
 
 def hold_successor(root: str) -> tuple[str, str, int]:
