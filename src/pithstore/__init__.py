@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pithstore.reader import Reader
     from pithstore.record import manifest_digest, snapshot_hash
     from pithstore.references import Ref
-    from pithstore.report import CompactReport, Problem, Stat, VerifyReport
+    from pithstore.report import BackupReport, CompactReport, Problem, Stat, VerifyReport
     from pithstore.results import PutResult, PutSummary
     from pithstore.store import Store, open  # noqa: A004 - read as pithstore.open
 
@@ -69,13 +69,14 @@ _HOMES = {
     "reader": ("Reader",),
     "record": ("manifest_digest", "snapshot_hash"),
     "references": ("Ref",),
-    "report": ("CompactReport", "Problem", "Stat", "VerifyReport"),
+    "report": ("BackupReport", "CompactReport", "Problem", "Stat", "VerifyReport"),
     "store": ("Store", "open"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Ambiguous",
+    "BackupReport",
     "Change",
     "CompactReport",
     "Damaged",

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import attrs
 
-from pithstore.codec import Place, decode_place, encode_place
+from pithstore.codec import Place, decode_place, write_place
 from pithstore.digest import Digest
 from pithstore.engine import Item, Update, View
 from pithstore.errors import Damaged
 from pithstore.keys import BLOBS, TAIL
 from pithstore.packs import homes, runs
 from pithstore.seal import seal_many, unseal
-from pithstore.tail import TailEnd, cut, holds, slices, write_tail
+from pithstore.tail import TailEnd, cut, holds, lay_out, slices
 
 _VALUES_AT_ONCE = 64
 _COMPARED = 50_000
+_LONGEST_KEY = b"\xff" * 8
 
 
 def locate_many(view: View, digests: Sequence[Digest]) -> list[Place | None]:
@@ -77,14 +79,13 @@ class Compared:
         self._young: dict[bytes, bytes] = {}
         self._old: dict[bytes, bytes] = {}
 
-    def knows(self, digest: Digest, entry: bytes) -> bool:
-        """Whether the blob was compared when the index had this entry for it."""
-        if self._young.get(digest) == entry:
-            return True
-        if self._old.get(digest) != entry:
-            return False
-        self._young[digest] = entry
-        return True
+    def unknown(self, entries: Mapping[Digest, bytes]) -> dict[Digest, bytes]:
+        """Those of the blobs that were not compared when the index had these entries for them."""
+        young, old = self._young, self._old
+        left = {digest: entry for digest, entry in entries.items() if young.get(digest) != entry}
+        found = {digest: entry for digest, entry in left.items() if old.get(digest) == entry}
+        young.update(found.items())
+        return {digest: entry for digest, entry in left.items() if digest not in found} if found else left
 
     def add(self, entries: Iterable[Item]) -> None:
         """Keep the entries for a while."""
@@ -100,9 +101,7 @@ def lacking(view: View, bodies: Mapping[Digest, bytes], compared: Compared | Non
     """
     entries = zip(bodies, view.get_many(BLOBS, list(bodies)), strict=True)
     known = {digest: entry for digest, entry in entries if entry is not None}
-    unseen = {
-        digest: entry for digest, entry in known.items() if compared is None or not compared.knows(digest, entry)
-    }
+    unseen = known if compared is None else compared.unknown(known)
     unsound = _compare(view, bodies, unseen)
     if compared is not None:
         compared.add((digest, entry) for digest, entry in unseen.items() if digest not in unsound)
@@ -155,8 +154,7 @@ def has_many(view: View, digests: Sequence[Digest]) -> list[bool]:
     return view.has_many(BLOBS, digests)
 
 
-@attrs.frozen
-class Blob:
+class Blob(NamedTuple):
     """Bytes with their digest and the mark of their home."""
 
     digest: Digest
@@ -166,14 +164,37 @@ class Blob:
 
 def write_many(update: Update, end: TailEnd, blobs: Sequence[Blob], compared: Compared | None) -> TailEnd:
     """Append the blobs to the writer's tail and point their digests to them; where the writer goes on."""
-    bodies, marks = (blob.body for blob in blobs), (blob.home for blob in blobs)
-    places, values, end = write_tail(end, bodies, homes=marks)
+    writer = end.writer
+    extents, values, end = lay_out(end, [body for _, body, _ in blobs])
     if update.create_many(TAIL, values, rising=True) != len(values):
         raise Damaged("a value of the tail stands where none was written yet; run verify")
     entries = seal_many(
-        BLOBS, ((blob.digest, encode_place(place)) for blob, place in zip(blobs, places, strict=True))
+        BLOBS,
+        [
+            (digest, write_place(writer, *extent, home))
+            for (digest, _, home), extent in zip(blobs, extents, strict=True)
+        ],
     )
     update.put_many(BLOBS, entries)
     if compared is not None:
         compared.add(entries)
     return end
+
+
+def tails(view: View) -> dict[int, range]:
+    """Each writer whose tail has values, the last one first, and their sequence numbers; some may be missing.
+
+    They need not begin at 0: a writer that stays open while the store is compacted goes on where it was.
+    """
+    found: dict[int, range] = {}
+    after = _LONGEST_KEY
+    while last := view.scan(TAIL, after=after, limit=1, reverse=True):
+        key = last[0][0]
+        first = view.scan(TAIL, prefix=key[:4], limit=1)[0][0]
+        found[int.from_bytes(key[:4], "big")] = range(_sequence(first), _sequence(key) + 1)
+        after = first
+    return found
+
+
+def _sequence(key: bytes) -> int:
+    return int.from_bytes(key[4:], "big")

@@ -85,15 +85,14 @@ def take_texts(
     Needs nothing but to read the store, and what comes out can be put by another process.
     """
     profile, limits = configuration.profile, configuration.limits
-    lines: list[Line | None] = [None] * len(texts)
-    hints: dict[Line, bytes] = {}
+    known: Sequence[Line | None] = [None] * len(texts)
+    hashes = [text_hash(text) for text in texts]
     if _known_share(engine, configuration, texts) > _WORTH_ASKING:
-        lines = [line_of(text, profile, limits) for text in texts]
-        hints = _newest_texts(engine, {line for line in lines if line is not None})
+        known = _known_lines(engine, configuration, texts, hashes)
+    changed: set[Line] = set()  # whatever comes behind a version of these finds another head, perhaps
     taken: list[Taken] = []
-    for text, line in zip(texts, lines, strict=True):
-        its_hash = text_hash(text)
-        if line is not None and hints.get(line) == its_hash:
+    for text, line, its_hash in zip(texts, known, hashes, strict=True):
+        if line is not None and line not in changed:
             taken.append(Unchanged(line, its_hash, text))
             continue
         try:
@@ -101,20 +100,22 @@ def take_texts(
         except InvalidRecord as error:
             taken.append(error)
         else:
-            hints.pop(prepared.line, None)  # whatever comes behind it finds another head, perhaps
+            changed.add(prepared.line)
             taken.append(Arrival(prepared, text_hash=its_hash))
     return taken
 
 
-def _newest_texts(engine: Engine, lines: set[Line]) -> dict[Line, bytes]:
-    """The text hash of the newest version of each line, where there is one."""
-    asked = list(lines)
-    heads = engine.view(partial(versions.line_heads, lines=asked)) if asked else []
-    return {
-        line: head.text_hash
-        for line, head in zip(asked, heads, strict=True)
-        if head is not None and head.text_hash
-    }
+def _known_lines(
+    engine: Engine, configuration: Configuration, texts: Sequence[bytes], hashes: Sequence[bytes]
+) -> list[Line | None]:
+    """The line of each text that is, by its hash, what was put last for it; None for the others."""
+    lines = [line_of(text, configuration.profile, configuration.limits) for text in texts]
+    asked = [line for line in lines if line is not None]
+    newest = iter(engine.view(partial(versions.text_hashes, lines=asked)) if asked else ())
+    return [
+        line if line is not None and next(newest) == its_hash else None
+        for line, its_hash in zip(lines, hashes, strict=True)
+    ]
 
 
 def mostly_known(engine: Engine, configuration: Configuration, texts: Sequence[bytes]) -> bool:
@@ -125,7 +126,5 @@ def mostly_known(engine: Engine, configuration: Configuration, texts: Sequence[b
 def _known_share(engine: Engine, configuration: Configuration, texts: Sequence[bytes]) -> float:
     """How many of some of the texts are word for word what was put last for their lines, from 0 to 1."""
     some = texts[:: 1 + len(texts) // _SAMPLE]
-    lines = [line_of(text, configuration.profile, configuration.limits) for text in some]
-    hints = _newest_texts(engine, {line for line in lines if line is not None})
-    known = [line in hints and hints[line] == text_hash(text) for line, text in zip(lines, some, strict=True)]
-    return sum(known) / max(1, len(known))
+    known = _known_lines(engine, configuration, some, [text_hash(text) for text in some])
+    return sum(line is not None for line in known) / max(1, len(known))

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import NoReturn
 
-from pithstore.errors import UsageError
+from pithstore.errors import Damaged, UsageError
 from pithstore.pointer import Json
 from pithstore.refusal import Reason, refuse_value
 
@@ -39,14 +40,28 @@ def canonical(value: Json) -> bytes:
 
 
 def decode(data: bytes) -> Json:
-    """The value of canonical bytes that were verified; UsageError where the call stack has no room for it."""
+    """The value of canonical bytes that were verified; UsageError where the call stack has no room for it.
+
+    Damaged where they never were those of a value: a hash says that bytes are what was stored, not what they mean.
+    """
     try:
-        value: Json = json.loads(data)
+        value: Json = _decode(data.decode())
+        if b"\\ud" in data:  # half of a surrogate pair, or a backslash before a u
+            _encode(value).encode()
     except RecursionError:
         raise UsageError(
             "no room left on the call stack to read the nesting; call from a shallower place"
         ) from None
+    except ValueError:
+        raise Damaged("what is stored is what was stored, but no canonical JSON; run verify") from None
     return value
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+_decode = json.JSONDecoder(parse_constant=_no_number).decode
 
 
 def canonical_sections(record: dict[str, Json]) -> list[tuple[str, bytes]]:

@@ -13,8 +13,10 @@ import attrs
 
 from pithstore.canonical import canonical
 from pithstore.digest import DIGEST_BYTES, Digest
-from pithstore.errors import Damaged
+from pithstore.errors import Damaged, InvalidRecord
+from pithstore.limits import LARGEST_RECORD_BYTES
 from pithstore.model import Manifest, Scalar, SectionEntry, Source, Version
+from pithstore.pointer import Json
 from pithstore.times import from_microseconds, to_microseconds
 
 HOME_BYTES = 8
@@ -22,6 +24,8 @@ TEXT_HASH_BYTES = 16
 _SHORT = 100  # characters of a name that is worth keeping
 _TIME_BYTES = 8
 _LONGEST_SHIFT = 63  # ten bytes
+_TWO_BYTES, _FOUR_BYTES = 2**16 - 1, 2**32 - 1
+_VALUE_BITS = 13  # a value of a tail holds more than 2^13 bytes
 _ONE_BYTE = tuple(bytes((number,)) for number in range(0x80))
 
 
@@ -219,14 +223,21 @@ def _read_known_scalar(data: bytes) -> Scalar:
 
 
 def _read_scalar(data: bytes) -> Scalar:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        raise Damaged("an encoded source version is not JSON") from None
+    value = read_json(data)
     if isinstance(value, dict | list):
         raise Damaged("an encoded source version is not a scalar")
-    scalar: Scalar = value
-    return scalar
+    return value
+
+
+def read_json(data: bytes) -> Json:
+    """The value whose canonical form these bytes are; Damaged where they are that of none."""
+    try:
+        value: Json = json.loads(data.decode())
+        if canonical(value) == data:
+            return value
+    except (ValueError, RecursionError, InvalidRecord):
+        pass
+    raise Damaged("an encoded value is not JSON in canonical form")
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
@@ -309,15 +320,13 @@ def read_number(data: bytes, at: int) -> tuple[int, int]:
 
 def encode_place(place: Place) -> bytes:
     """Writer, sequence, offset, length and home."""
-    return b"".join(
-        (
-            write_number(place.writer),
-            write_number(place.sequence),
-            write_number(place.offset),
-            write_number(place.length),
-            place.home,
-        )
-    )
+    return write_place(place.writer, place.sequence, place.offset, place.length, place.home)
+
+
+def write_place(writer: int, sequence: int, offset: int, length: int, home: bytes) -> bytes:
+    """The same of a place that nobody needs as a value."""
+    numbers = write_number(writer), write_number(sequence), write_number(offset), write_number(length)
+    return b"".join((*numbers, home))
 
 
 def decode_place(data: bytes) -> Place:
@@ -331,6 +340,9 @@ def decode_place(data: bytes) -> Place:
         raise Damaged("an encoded value is cut short") from None
     if at + HOME_BYTES != len(data):
         raise Damaged("an encoded place does not end with its home")
+    last = sequence + (length >> _VALUE_BITS)
+    if max(writer, last) > _FOUR_BYTES or offset > _TWO_BYTES or length > LARGEST_RECORD_BYTES:
+        raise Damaged("an encoded place is none that a tail can have")
     return Place(writer, sequence, offset, length, data[at:])
 
 
@@ -347,7 +359,7 @@ def decode_head(data: bytes) -> Head:
         raise Damaged("an encoded value is cut short") from None
     if end != len(data):
         raise Damaged("an encoded value has bytes behind its end")
-    return Head(number, _read_time(data[:_TIME_BYTES]))
+    return Head(_four_bytes(number), _read_time(data[:_TIME_BYTES]))
 
 
 def encode_line_head(head: LineHead) -> bytes:
@@ -375,4 +387,11 @@ def decode_line_head(data: bytes) -> LineHead:
     if hash_bytes not in (0, TEXT_HASH_BYTES) or len(data) != hash_at + hash_bytes:
         raise Damaged("an encoded text hash has another length")
     digest = Digest(data[digest_at : digest_at + DIGEST_BYTES])
-    return LineHead(read_name(data[name_at : name_at + length]), number, digest, sections, data[hash_at:])
+    name = read_name(data[name_at : name_at + length])
+    return LineHead(name, _four_bytes(number), digest, sections, data[hash_at:])
+
+
+def _four_bytes(number: int) -> int:
+    if number > _FOUR_BYTES:
+        raise Damaged("an encoded number of a version is too large")
+    return number

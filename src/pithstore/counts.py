@@ -33,6 +33,11 @@ class Totals:
             fingerprint=(self.fingerprint + other.fingerprint) % 2**256,
         )
 
+    def minus(self, other: Totals) -> Totals:
+        """What `plus` of the other made this of; a count below zero says that there was less."""
+        taken = {name: -count for name, count in attrs.asdict(other).items()}
+        return self.plus(Totals(**taken))
+
 
 @attrs.frozen
 class FileProgress:

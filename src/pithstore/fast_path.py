@@ -7,19 +7,21 @@ why each door is shut.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
+from operator import attrgetter
+from typing import TypeAlias
 
 import attrs
 import msgspec
 import orjson
 
-from pithstore.canonical import join
-from pithstore.errors import InvalidRecord
+from pithstore.canonical import start_of
 from pithstore.limits import DEFAULT_LIMITS, Limits
-from pithstore.model import Line
+from pithstore.model import Line, Source
 from pithstore.parse import double, overgrown
-from pithstore.pointer import Json
-from pithstore.profile import PITH, Profile, find_line
+from pithstore.pointer import Json, read_pointer
+from pithstore.profile import PITH, Profile
 from pithstore.reading import Reading, Section, of_sections, read_record, read_section
 from pithstore.section_memo import SectionMemo
 
@@ -32,7 +34,14 @@ LONE = 0.9
 _LEAST_MEMBER = len('"":0,')
 """Bytes that a lost member takes away at least."""
 
-_HINT_BYTES = 64 * 1024
+_WRITTEN_LEVELS = 255
+"""Levels of a record that orjson writes at most: 254 in a section."""
+
+_USUAL_BYTES = 4096
+"""Bytes of a text outside its sections, names and spaces, up to which its names are remembered."""
+
+_Names: TypeAlias = Callable[[bytes], list[str]]
+"""Kind, id and builder_version in a text; ValueError where it does not say them."""
 
 
 class _Odd(float):
@@ -70,18 +79,47 @@ def read(
 def line_of(text: bytes, profile: Profile = PITH, limits: Limits = DEFAULT_LIMITS) -> Line | None:
     """The line that `prepare` finds in a text, or None; of a text that `prepare` refuses the answer says nothing.
 
-    Only the sections that identify are parsed: a hint of where to look for the same text.
+    Only the names of the line are read: a hint of where to look for the same text.  None too for a profile with a
+    rule that leads into a list.
     """
     if len(text) > limits.record_bytes:
         return None
     try:
-        texts = _SPLITTER.decode(text)
-        named = {name: bytes(texts[name]) for name in profile.sections() if name in texts}
-        if sum(map(len, named.values())) > _HINT_BYTES:
-            return None
-        return find_line({name: _PLAIN_DECODER.decode(value) for name, value in named.items()}, profile)
-    except (ValueError, RecursionError, InvalidRecord):
+        kind, identity, builder = _names(profile.source_kind, profile.source_id, profile.builder_version)(text)
+    except (AttributeError, ValueError, RecursionError):  # the first where a rule leads into another's text
         return None
+    return Line(Source(kind, identity), builder)
+
+
+@lru_cache(maxsize=64)  # asked for every record
+def _names(*rules: str) -> _Names:
+    """What reads kind, id and builder_version by these rules of a profile."""
+    pointers = [read_pointer(rule) for rule in rules if rule.startswith("/")]
+    fields = {token: f"field{i}" for i, token in enumerate({token for pointer in pointers for token in pointer})}
+    decoder: msgspec.json.Decoder[msgspec.Struct] = msgspec.json.Decoder(_shape(pointers, fields))
+    ways = [_way(rule, fields) for rule in rules]
+
+    def read_names(text: bytes) -> list[str]:
+        found = decoder.decode(text)
+        return [way(found) for way in ways]
+
+    return read_names
+
+
+def _way(rule: str, fields: Mapping[str, str]) -> Callable[[msgspec.Struct], str]:
+    """What a rule says of a text that was decoded."""
+    if not rule.startswith("/"):
+        return lambda _: rule
+    return attrgetter(".".join(fields[token] for token in read_pointer(rule)))
+
+
+def _shape(pointers: Collection[tuple[str, ...]], fields: Mapping[str, str]) -> type[msgspec.Struct | str]:
+    """The type of what these pointers lead to, all else left out: text where one ends."""
+    if () in pointers:
+        return str
+    inside = {token: [pointer[1:] for pointer in pointers if pointer[0] == token] for (token, *_) in pointers}
+    members = [(fields[token], _shape(rest, fields)) for token, rest in inside.items()]
+    return msgspec.defstruct("Names", members, rename={fields[token]: token for token in inside}, gc=False)
 
 
 class _Spelling:
@@ -104,7 +142,7 @@ class _Spelling:
 
 def _read(data: bytes, limits: Limits, wanted: Collection[str]) -> Reading:
     """The text parsed as a whole."""
-    if overgrown(data, limits):
+    if _overgrown(data, limits):
         raise _Unsure
     value: Json = _DECODER.decode(data)
     if not isinstance(value, dict) or len(value) > limits.sections:
@@ -119,35 +157,63 @@ def _read(data: bytes, limits: Limits, wanted: Collection[str]) -> Reading:
     return reading
 
 
+def _overgrown(data: bytes, limits: Limits) -> bool:
+    """The same as `overgrown` of a text that can be written, at no cost where it is too short for that."""
+    if len(data) <= 2 * limits.containers and limits.nesting >= _WRITTEN_LEVELS:
+        return False
+    return overgrown(data, limits)
+
+
 def _recall(data: bytes, limits: Limits, wanted: Collection[str], memo: SectionMemo) -> Reading:
     """The text split into sections, each found in the memo or parsed on its own."""
+    if _overgrown(data, limits):
+        raise _Unsure
     texts = {name: bytes(raw) for name, raw in _SPLITTER.decode(data).items()}
     if len(texts) > limits.sections:
         raise _Unsure
-    if max(map(len, texts.values()), default=0) > LONE * len(data):
+    sizes = [len(text) for text in texts.values()]
+    if max(sizes, default=0) > LONE * len(data):
         return _read(data, limits, wanted)
-    _check_members(data, b"".join(join(texts.items())), odd=False)
-    names = sorted(texts)
-    sections = [memo.find((name, texts[name])) or _learn(name, texts[name], limits, memo) for name in names]
-    brackets = [section.brackets for section in sections]
-    many = sum(brackets) >= limits.containers or max(brackets, default=0) >= limits.nesting
-    if many and overgrown(data, limits):
-        raise _Unsure
-    bodies = [(name, section.body) for name, section in zip(names, sections, strict=True)]
-    values: dict[str, Json] = {name: _PLAIN_DECODER.decode(body) for name, body in bodies if name in wanted}
-    return of_sections(sections, b"".join(join(bodies)), values)
+    names = tuple(sorted(texts))
+    outside = len(data) - sum(sizes)
+    frame = _usual_frame(names) if outside <= _USUAL_BYTES else _frame(names)
+    if not 0 <= outside - sum(map(len, frame)) < _LEAST_MEMBER:
+        _check_members(data, _fill(frame, [texts[name] for name in names]), odd=False)
+    keys = [(name, texts[name]) for name in names]
+    sections = [
+        found or _learn(name, text, memo) for (name, text), found in zip(keys, memo.find_many(keys), strict=True)
+    ]
+    values: dict[str, Json] = {
+        name: _PLAIN_DECODER.decode(section.body)
+        for name, section in zip(names, sections, strict=True)
+        if name in wanted
+    }
+    return of_sections(sections, _fill(frame, [section.body for section in sections]), values)
 
 
-def _learn(name: str, text: bytes, limits: Limits, memo: SectionMemo) -> Section:
-    """The section parsed, and kept in the memo; a text that alone is too much is not parsed."""
-    brackets = text.count(b"[") + text.count(b"{")
-    if brackets >= limits.nesting and overgrown(text, limits):
-        raise _Unsure
+def _frame(names: tuple[str, ...]) -> list[bytes]:
+    """What `join` puts around the bytes of sections with these names, with a gap for each of them."""
+    pieces = [piece for name in names for piece in (b"," + start_of(name), b"")] or [b","]
+    return [b"{" + pieces[0][1:], *pieces[1:], b"}"]
+
+
+_usual_frame = lru_cache(maxsize=256)(_frame)
+
+
+def _fill(frame: list[bytes], bodies: list[bytes]) -> bytes:
+    """The record with these bodies in the gaps."""
+    pieces = [*frame]
+    pieces[1:-1:2] = bodies
+    return b"".join(pieces)
+
+
+def _learn(name: str, text: bytes, memo: SectionMemo) -> Section:
+    """The section parsed, and kept in the memo."""
     value: Json = _DECODER.decode(text)
     spell = _Spelling()
     body = spell.write(value)
     _check_members(text, body, spell.odd)
-    section = read_section(name, value, text if text == body else body, spell.write, brackets)
+    section = read_section(name, value, text if text == body else body, spell.write)
     memo.keep((name, text), section)
     return section
 

@@ -7,6 +7,7 @@ again by subtraction, and unlike XOR does not lose a version that is there twice
 from __future__ import annotations
 
 from binascii import hexlify
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 
@@ -41,18 +42,26 @@ def fingerprint_of(
     source: bytes, number: int, made: bytes, snapshot: bytes, observed_at: bytes, recorded_at: bytes
 ) -> int:
     """The same, given the forms of source and builder and of the two times."""
-    form = b'[%b%d%b"%b",%b,%b]' % (source, number, made, hexlify(snapshot), observed_at, recorded_at)
-    return int.from_bytes(blake3(form).digest(), "big")
+    return sum_of(source, ((number, made, snapshot, observed_at, recorded_at),))
+
+
+def sum_of(source: bytes, rows: Iterable[tuple[int, bytes, bytes, bytes, bytes]]) -> int:
+    """The sum of what versions of one source add, not reduced: rows as `fingerprint_of` takes them."""
+    total = 0
+    for number, made, snapshot, observed_at, recorded_at in rows:
+        form = b'[%b%d%b"%b",%b,%b]' % (source, number, made, hexlify(snapshot), observed_at, recorded_at)
+        total += int.from_bytes(blake3(form).digest(), "big")
+    return total
 
 
 def source_form(source: Source) -> bytes:
     """What stands in the form before the number."""
-    return _text(source.kind) + b"," + _text(source.id) + b","
+    return text_form(source.kind) + b"," + text_form(source.id) + b","
 
 
 def made_form(builder_version: str, source_version: bytes) -> bytes:
     """What stands in the form between number and snapshot hash; the source version is given in canonical form."""
-    return b"," + _text(builder_version) + b"," + source_version + b","
+    return b"," + text_form(builder_version) + b"," + source_version + b","
 
 
 @lru_cache(maxsize=256)
@@ -61,7 +70,8 @@ def time_form(moment: datetime) -> bytes:
     return canonical(write_time(moment))
 
 
-def _text(text: str) -> bytes:
+def text_form(text: str) -> bytes:
+    """A text as it stands in the form: canonical."""
     return _short(text) if len(text) <= _SHORT else canonical(text)
 
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import attrs
 
-from pithstore import blobs, journal, manifests, meta, sources, versions
+from pithstore import blobs, garbage, journal, manifests, meta, sources, versions
 from pithstore.blobs import Blob, Compared
 from pithstore.codec import Head, LineHead
 from pithstore.counts import Totals
@@ -107,6 +107,7 @@ def store(
     candidates = _write_manifests(update, found, arrivals)
     index.write()
     journal.note(update, {record.line.source for _, record in prepared})
+    garbage.note(update, [new.record.manifest for new in index.new])
     if index.new:
         first_snapshots = _first_snapshots(update, candidates, index, bodies)
         add_totals(update, _additions(index, bodies, first_snapshots))
@@ -149,24 +150,24 @@ class _Bodies:
         self, update: Update, prepared: Sequence[tuple[int, Prepared]], compared: Compared | None
     ) -> None:
         arriving: dict[Digest, bytes] = {}
+        named: list[list[Digest]] = []
         for _, record in prepared:
-            arriving.update(
-                zip([section.digest for section in record.manifest.sections], record.bodies, strict=True)
-            )
+            digests = [section.digest for section in record.manifest.sections]
+            arriving.update(zip(digests, record.bodies, strict=True))
+            named.append(digests)
         lacking = blobs.lacking(update, arriving, compared)
         self.unsound: list[Blob] = []
         self.brought: dict[int, list[int]] = {}
         """The sizes of the sections that an arrival was the first to bring."""
         left = lacking.new | lacking.unsound.keys()
-        for position, record in prepared:
-            for section in record.manifest.sections if left else ():
-                digest = section.digest
-                if digest in left:
-                    left.remove(digest)
-                    home = lacking.unsound.get(digest) or source_mark(record.line.source)
-                    self.unsound.append(Blob(digest, arriving[digest], home))
-                    if digest in lacking.new:
-                        self.brought.setdefault(position, []).append(section.size)
+        for (position, record), digests in zip(prepared, named, strict=True):
+            first = [] if left.isdisjoint(digests) else [digest for digest in digests if digest in left]
+            mark = source_mark(record.line.source) if first else b""
+            for digest in dict.fromkeys(first):
+                self.unsound.append(Blob(digest, arriving[digest], lacking.unsound.get(digest) or mark))
+            left.difference_update(first)
+            if sizes := [len(arriving[digest]) for digest in dict.fromkeys(first) if digest in lacking.new]:
+                self.brought[position] = sizes
 
     def outcome(self, new: _New) -> Outcome:
         """What became of an arrival that brought a new version."""
@@ -209,7 +210,10 @@ def _first_snapshots(update: Update, candidates: set[int], index: _Index, bodies
 
 @attrs.define(eq=False)
 class _Source:
-    """A source that arrives: its head, as it is in the store and as it becomes, and its new versions."""
+    """A source that arrives: its head, as it is in the store and as it becomes, and its new versions.
+
+    `is_new` says that it has no version: it never had one, or they were forgotten.
+    """
 
     source: Source
     head: Head | None
@@ -245,6 +249,10 @@ def _read_lines(update: Update, lines: Sequence[Line], sources: dict[bytes, _Sou
     by_key = {line_key(line): line for line in lines}  # a key is compared more quickly than a value
     heads = zip(by_key.items(), versions.line_heads(update, list(by_key.values())), strict=True)
     read = {key: _Line(line, sources[source_key(line.source)], head) for (key, line), head in heads}
+    for line in read.values():
+        source = line.source
+        if line.head is None and source.head is not None and not source.is_new:
+            source.is_new = not versions.page(update, source.source, limit=1)
     return [read[line_key(line)] for line in lines]
 
 

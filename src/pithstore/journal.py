@@ -7,11 +7,13 @@ that a source that is written to while it is carried over stays noted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from pithstore import meta
 from pithstore.codec import Reader, write_number
-from pithstore.engine import Item, Update, View
+from pithstore.engine import Engine, Item, Update, View
+from pithstore.errors import StoreBusy
 from pithstore.keys import CHANGED, META, source_key
 from pithstore.model import Source
 from pithstore.seal import seal, unseal
@@ -38,6 +40,23 @@ def end(update: Update) -> None:
     if update.has_many(META, [_COMPACTING])[0]:
         update.delete_many(META, [_COMPACTING])
         _clear(update)
+
+
+@contextmanager
+def without_compaction(engine: Engine) -> Iterator[None]:
+    """Nobody compacts while this goes on, nor does anybody else who asks for this; it ends with the process.
+
+    What an interrupted compaction left is given up.  StoreBusy where somebody is at it already.
+    """
+    try:
+        successor = engine.successor()
+    except StoreBusy:
+        raise StoreBusy("a compact, gc or forget of this store goes on; try again when it has ended") from None
+    try:
+        engine.update(end)
+        yield
+    finally:
+        successor.discard()
 
 
 def note(update: Update, sources: Iterable[Source]) -> None:

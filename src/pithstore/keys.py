@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from blake3 import blake3
 
+from pithstore.errors import Damaged
 from pithstore.model import Line, Source
 from pithstore.times import from_microseconds, to_microseconds
 
@@ -29,9 +30,10 @@ PACKS = "packs"
 PLACES = "places"
 DICTIONARIES = "dictionaries"
 CHANGED = "changed"
+REUSED = "reused"
 _PACKED = (PACKS, PLACES, DICTIONARIES, CHANGED)
-SPACES = (META, TAIL, BLOBS, MANIFESTS, VERSIONS, SOURCES, TOTALS, FILES, CHECKS, *_PACKED)
-LATER_SPACES = (CHECKS, *_PACKED)
+SPACES = (META, TAIL, BLOBS, MANIFESTS, VERSIONS, SOURCES, TOTALS, FILES, CHECKS, *_PACKED, REUSED)
+LATER_SPACES = (CHECKS, *_PACKED, REUSED)
 """Those that a store of an older pithstore lacks: empty until something is written to them."""
 
 SOURCE_BYTES = 255
@@ -63,6 +65,17 @@ def source_key(source: Source) -> bytes:
     return _source_key(source.kind, source.id)
 
 
+def read_source_key(key: bytes) -> Source | None:
+    """The source whose key that is; None where the key was cut, and so does not say it, or is none."""
+    parts = key.split(_END)
+    try:
+        kind, identity, end = (part.replace(b"\x00\xff", b"\x00").decode() for part in parts)
+    except ValueError:  # too many parts or too few, or no UTF-8
+        return None
+    source = Source(kind, identity)
+    return source if not end and source_key(source) == key else None
+
+
 def source_mark(source: Source) -> bytes:
     """Eight bytes by which a source is told where its name would be too long: the first of its key's BLAKE3."""
     return _source_hash(source.kind, source.id)[:8]
@@ -84,6 +97,11 @@ def _source_key(kind: str, identity: str) -> bytes:
 @lru_cache(maxsize=4096)
 def _source_hash(kind: str, identity: str) -> bytes:
     return blake3(_source_key(kind, identity)).digest()
+
+
+def mark_slot(mark: bytes) -> int:
+    """Which slot keeps the totals of the source with that mark."""
+    return mark[0] % SLOTS
 
 
 def slot_key(slot: int) -> bytes:
@@ -151,7 +169,7 @@ def lines_prefix(source: Source) -> bytes:
 
 def line_key(line: Line) -> bytes:
     """The key of a line: its newest version."""
-    return lines_prefix(line.source) + _builder(line)
+    return b"%b%b%b" % (_source_key(line.source.kind, line.source.id), LINE, _builder_key(line.builder_version))
 
 
 def times_prefix(line: Line) -> bytes:
@@ -166,9 +184,12 @@ def time_key(line: Line, observed_at: datetime, number: int) -> bytes:
 
 
 def read_time_key(key: bytes) -> tuple[datetime, int]:
-    """The moment and the number at the end of a key of `time_key` or `check_key`."""
-    moment, number = _TIME_AND_NUMBER.unpack(key[-_TIME_AND_NUMBER.size :])
-    return from_microseconds(moment - _TIME_ZERO), number
+    """The moment and the number at the end of a key of `time_key` or `check_key`; Damaged for one without them."""
+    try:
+        moment, number = _TIME_AND_NUMBER.unpack(key[-_TIME_AND_NUMBER.size :])
+        return from_microseconds(moment - _TIME_ZERO), number
+    except (struct.error, OverflowError):
+        raise Damaged("a key does not end with a time and a number") from None
 
 
 def check_key(source: Source, checked_at: datetime, sequence: int) -> bytes:

@@ -124,3 +124,8 @@ def put_many(update: Update, entries: Iterable[tuple[Digest, Manifest]]) -> None
     """Write the manifests, in place of what stood there."""
     encoded = ((snapshot, encode_manifest(manifest)) for snapshot, manifest in entries)
     update.put_many(MANIFESTS, seal_many(MANIFESTS, encoded))
+
+
+def delete_many(update: Update, snapshots: Iterable[Digest]) -> None:
+    """Take the manifests of snapshots away that no version has any more."""
+    update.delete_many(MANIFESTS, snapshots)

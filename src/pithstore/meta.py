@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pithstore.canonical import CANONICAL_FORM, canonical
-from pithstore.codec import Reader, write_number
+from pithstore.codec import Reader, read_json, write_number
 from pithstore.engine import Update, View
 from pithstore.errors import Damaged, FormatUnknown
 from pithstore.keys import META
@@ -154,5 +153,4 @@ def _get(view: View, key: bytes) -> Json:
     (value,) = view.get_many(META, [key])
     if value is None:
         raise Damaged(f"the store has no {key.decode()} entry; restore it from a copy")
-    loaded: Json = json.loads(unseal(META, key, value))
-    return loaded
+    return read_json(unseal(META, key, value))

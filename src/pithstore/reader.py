@@ -125,7 +125,7 @@ class Reader:
         """The sources that have a version within the horizon, in order of kind, then id."""
         if self.horizon.is_open:
             for page in self._source_pages():
-                yield from page
+                yield from self._engine.view(partial(versions.left, sources=page))
         else:
             yield from (version.source for version in self.latest())
 

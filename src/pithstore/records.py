@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 from itertools import accumulate, groupby, repeat
 
 from pithstore import blobs, manifests
@@ -15,7 +16,7 @@ from pithstore.model import Manifest, SectionEntry, Source, Version
 from pithstore.packs import homes, runs
 from pithstore.packs.frame import Frame
 from pithstore.packs.frames import read_frame
-from pithstore.packs.rebuild import join_members
+from pithstore.packs.rebuild import foreign_digests, join_members, snapshots
 from pithstore.packs.run import Run
 
 _ROOM, _AT_ONCE = 4 * 1024 * 1024, 64
@@ -51,15 +52,15 @@ def read_packed(view: View, source: Source, number: int) -> bytes | None:
 
     Nothing of the version is decoded but where its frame is, and its snapshot hash.
     """
-    found = runs.find(view, source, number)
-    if found is None:
-        return None
-    run, row = found
     try:
-        record = _from_frame(view, read_frame(view, run.position), row, {})
+        found = runs.locate(view, source, number)
+        if found is None:
+            return None
+        position, row, snapshot = found
+        record = _from_frame(view, read_frame(view, position), row, {})
     except (Damaged, IndexError):  # a frame of fewer versions than its run
         return None
-    return record if Digest.of(record) == run.snapshot(row) else None
+    return record if sha256(record).digest() == snapshot else None
 
 
 def read_many(view: View, wanted: Sequence[Version], room: int = _ROOM) -> list[bytes]:
@@ -146,6 +147,9 @@ def _foreign(view: View, frame: Frame, rows: Iterable[int], room: int) -> dict[D
 
 def _from_frame(view: View, frame: Frame, row: int, foreign: dict[Digest, bytes]) -> bytes:
     """The record in that row of a frame, not hashed yet; `foreign` learns what it lacks."""
+    record = frame.record(row)
+    if record is not None:
+        return record
     members = frame.members(row)
     lacking = [part for _, part in members if isinstance(part, Digest) and part not in foreign]
     if lacking:
@@ -203,3 +207,14 @@ def _damaged_section(version: Version, section: SectionEntry) -> str:
         f"{version.source} version {version.number}: section {section.name!r} (blob {section.digest}) is damaged "
         "or missing; put the record again with --again, or run verify"
     )
+
+
+def sound_frame(view: View, run: Run) -> Frame | None:
+    """The frame of a run; None where not every version comes out of it as it was."""
+    try:
+        frame = read_frame(view, run.position)
+        digests = foreign_digests(frame, range(frame.versions))
+        foreign = dict(zip(digests, read_bodies(view, digests), strict=True))
+        return frame if list(snapshots(frame, foreign)) == list(run.snapshots) else None
+    except Damaged:
+        return None

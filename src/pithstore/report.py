@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import attrs
 
 from pithstore.model import Source
@@ -67,3 +69,83 @@ class CompactReport:
     versions: int
     before_bytes: int
     after_bytes: int
+
+
+@attrs.frozen
+class BackupReport:
+    """What a backup came to: a copy of all that the store had recorded `until` that moment.
+
+    `versions`, of so many `sources` and with so many bytes of records, were copied now, as were so many recorded
+    `checks`; `present` ones were there, and so were `kept` ones, which the store has forgotten since.
+    `fingerprint` is that of the copy.  `agrees` says that the copy has every version of the cut, alike.
+    """
+
+    until: datetime
+    sources: int
+    versions: int
+    record_bytes: int
+    present: int
+    kept: int
+    checks: int
+    fingerprint: str
+    agrees: bool
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the copy is whole."""
+        return self.agrees and not self.problems
+
+
+@attrs.frozen
+class Forgotten:
+    """How many versions were forgotten, or would be, and of how many sources."""
+
+    sources: int
+    versions: int
+
+
+@attrs.frozen
+class Lost:
+    """A version that could not be saved, and what of it is `lacking`.
+
+    `number` is None for all that a source had; `source` where its name is lost too.
+    """
+
+    source: Source | None
+    number: int | None
+    lacking: str
+
+
+@attrs.frozen
+class Salvaged:
+    """What was got out of a damaged store: so many `versions` of so many `sources`, and recorded `checks`.
+
+    `configured` says whether profile and limits are those of the damaged store; where these were lost, the new one
+    has those that a store has by default.
+    """
+
+    sources: int
+    versions: int
+    checks: int
+    configured: bool
+    lost: tuple[Lost, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is known to be lost."""
+        return not self.lost
+
+
+@attrs.frozen
+class Collected:
+    """What a gc removed, or would: sections that nothing reached, and values in which nothing else lay.
+
+    `blob_bytes` is how many bytes the sections had, `value_bytes` how many the values took on the medium: room
+    that is used again, and given back by the next compaction.  Values that hold anything else stay until then.
+    """
+
+    blobs: int
+    blob_bytes: int
+    values: int
+    value_bytes: int

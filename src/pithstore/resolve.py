@@ -31,18 +31,23 @@ def resolve(view: View, ref: Ref, horizon: Horizon = OPEN) -> Version:
 
 def _what_is_near(view: View, ref: Ref, horizon: Horizon) -> str:
     newest = versions.page(view, ref.source, limit=1, reverse=True)
-    if not newest:
+    (head,) = versions.heads(view, [ref.source])
+    if head is None:
         return f"there is no source {ref.source}{_near_sources(view, ref.source)}"
+    if not newest:
+        return f"every version of {ref.source} was forgotten; the next one that is put is number {head.number + 1}"
     if not horizon.is_open:
         wanted = "" if ref.selector is None else f" @{ref.selector}"
         return f"{ref.source} has no version{wanted} {horizon}; see 'pithstore log {ref.source}'"
-    from pithstore.selectors import AsOf, ByBuilder
+    from pithstore.selectors import AsOf, ByBuilder, ByNumber
 
     if isinstance(ref.selector, ByBuilder):
         known = ", ".join(quote_name(line.builder_version) for line in versions.lines(view, ref.source))
         return f"{ref.source} has no version by {ref.selector.builder_version!r}; its builders are {known[:500]}"
     if isinstance(ref.selector, AsOf):
         return f"{ref.source} had no version by {ref.selector}; see 'pithstore log {ref.source}'"
+    if isinstance(ref.selector, ByNumber) and 0 < ref.selector.number <= head.number:
+        return f"{ref.source} version {ref.selector.number} was forgotten; see 'pithstore log {ref.source}'"
     return f"{ref.source} has no version @{ref.selector}; its newest is {newest[0].number}"
 
 
@@ -51,6 +56,7 @@ def _near_sources(view: View, source: Source) -> str:
 
     from pithstore import sources
 
-    near = {str(neighbour) for neighbour in sources.neighbours(view, source, _NEIGHBOURS)}
+    neighbours = list(sources.neighbours(view, source, _NEIGHBOURS))
+    near = {str(neighbour) for neighbour in versions.left(view, neighbours)}
     close = get_close_matches(str(source), sorted(near), n=3, cutoff=0.75)
     return f"; did you mean {' or '.join(close)}?" if close else "; 'pithstore ls' lists the sources"

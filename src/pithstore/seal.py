@@ -40,6 +40,11 @@ def unseal(space: str, key: bytes, value: bytes) -> bytes:
     return payload
 
 
+def is_sealed(space: str, key: bytes, value: bytes) -> bool:
+    """Whether the value is one that was sealed as that of this key in this space."""
+    return len(value) >= SEAL_BYTES and _checksum(space, key, value[:-SEAL_BYTES]) == value[-SEAL_BYTES:]
+
+
 def _checksum(space: str, key: bytes, payload: bytes) -> bytes:
     if len(payload) > _LONG:
         return blake3(_start(space, len(key)) + key).update(payload).digest(SEAL_BYTES)

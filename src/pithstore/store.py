@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -15,7 +15,8 @@ from pithstore.engine import Engine, T, Update, View
 from pithstore.errors import InvalidRecord, StoreBusy, UsageError
 from pithstore.opening import open_engine
 from pithstore.pointer import Json
-from pithstore.reader import Reader, horizon_of
+from pithstore.reader import Reader, horizon_of, to_ref
+from pithstore.times import read_time
 
 if TYPE_CHECKING:  # what a put, a diff or a verify needs is imported when one is asked for
     from pithstore.blobs import Compared
@@ -25,9 +26,11 @@ if TYPE_CHECKING:  # what a put, a diff or a verify needs is imported when one i
     from pithstore.files import FileId
     from pithstore.ingest import AnyArrival, Arrival
     from pithstore.limits import Limits
+    from pithstore.model import Source, Version
     from pithstore.profile import Profile
     from pithstore.record import Prepared
-    from pithstore.report import CompactReport, VerifyReport
+    from pithstore.references import Ref
+    from pithstore.report import BackupReport, Collected, CompactReport, Forgotten, VerifyReport
     from pithstore.reproduction.recorded_check import RecordedCheck
     from pithstore.reproduction.verdict import Reproduction
     from pithstore.results import Outcome, PutResult, PutSummary
@@ -60,7 +63,7 @@ def open(  # noqa: A001 - read as pithstore.open
     wanted = None if profile is None and limits is None else _configuration(profile, limits)
     new = (wanted or _configuration(None, None)) if create else None
     engine = open_engine(path, new, readonly=readonly, patience=patience)
-    store = Store(engine, auto_compact=auto_compact)
+    store = Store(engine, auto_compact=auto_compact, path=os.fspath(path), readonly=readonly)
     try:
         if wanted is not None and store.configuration != wanted:
             raise UsageError(
@@ -108,10 +111,13 @@ class Store(Reader):
     It reads as its `Reader` does, with no horizon.  What a put returns is durable.
     """
 
-    def __init__(self, engine: Engine, *, auto_compact: bool = False) -> None:
+    def __init__(
+        self, engine: Engine, *, auto_compact: bool = False, path: str | None = None, readonly: bool = False
+    ) -> None:
         """Take an engine that holds a store; FormatUnknown where this version cannot read it."""
         super().__init__(engine)
         self._auto_compact = auto_compact
+        self._path, self._readonly = path, readonly
         self._writing = threading.Lock()
         self._end: TailEnd | None = None
         try:
@@ -269,9 +275,10 @@ class Store(Reader):
         from pithstore.files import write_progress
         from pithstore.ingest import HintPassed, store
 
-        now, compared = datetime.now(UTC), None if mend else self._compared
+        compared = None if mend else self._compared
 
         def write(update: Update) -> tuple[T, TailEnd | None]:
+            now = datetime.now(UTC)  # not before nobody else can write: a backup relies on it
             stored = store(update, arrivals, now, end, compared)
             write_progress(update, files)
             return finish(update, stored.outcomes), stored.end
@@ -310,6 +317,20 @@ class Store(Reader):
 
         return verify(self._engine, self.configuration, progress)
 
+    def backup(
+        self, directory: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None
+    ) -> BackupReport:
+        """What copying all that the store has recorded by now into a store in that directory came to.
+
+        It is created if there is none; one of earlier backups gets what it lacks.  Others may go on writing.  Each
+        version is hashed on its way, and read again from the copy; `progress` is told (versions copied, about how
+        many in all).  One that was interrupted is gone on with by the next.  UsageError where the directory holds
+        another store, or this one.
+        """
+        from pithstore.copying.backup import backup
+
+        return backup(self._engine, directory, self._path, progress or _say_nothing, exact=not self._readonly)
+
     def compact(self, progress: Callable[[int, int], None] | None = None) -> CompactReport:
         """What writing the store anew, densely, came to; `progress` is told (steps done, about how many in all).
 
@@ -320,6 +341,42 @@ class Store(Reader):
         from pithstore.compaction.compact import compact
 
         return compact(self._engine, progress or _say_nothing)
+
+    def forget(
+        self,
+        *refs: Ref | Version | str,
+        keep_last: int | None = None,
+        before: datetime | str | None = None,
+        sources: Collection[Source] = (),
+        dry_run: bool = False,
+        told: Callable[[Sequence[Version]], None] = lambda _: None,
+    ) -> Forgotten:
+        """How many versions were forgotten: those that the references mean, or those that a rule drops.
+
+        A rule is of the sources that are named, of all if none is: `keep_last` so many versions of each line, or
+        drop what was observed `before` a moment but for the newest version of each line; newest goes by number.
+        With `dry_run` nothing is forgotten.  `told` is told the versions that go, some of one source at a time.
+
+        A number is never given again.  `gc` removes what nothing reaches any more.  NotFound where a reference
+        means nothing: then nothing is forgotten.  StoreBusy where a compaction, gc or forget goes on.
+        """
+        from pithstore.forgetting.forget import choose, forget, preview
+
+        moment = read_time(before) if isinstance(before, str) else before
+        chosen = choose([to_ref(ref) for ref in refs], sources, keep_last, moment)
+        if dry_run:
+            return preview(self._engine, chosen, told)
+        return forget(self._engine, chosen, self.configuration.profile, told)
+
+    def gc(self, progress: Callable[[int, int], None] | None = None, *, apply: bool = False) -> Collected:
+        """What nothing reaches any more; with `apply` it is removed.
+
+        Others may go on reading and putting.  `progress` is told (steps done, about how many in all).  StoreBusy
+        where a compaction, gc or forget goes on; Damaged where nobody can tell what a version names.
+        """
+        from pithstore.collecting.collect import gc, preview
+
+        return (gc if apply else preview)(self._engine, progress or _say_nothing)
 
     def loose_bytes(self) -> int:
         """How many bytes of the store are not compacted, where `compact` would pay; else 0."""

@@ -51,7 +51,7 @@ def slices(place: Place) -> Iterator[Slice]:
         stop = min(start + left, STREAM_BYTES)
         if stop > start:
             yield Slice(tail_key(place.writer, sequence), start, stop)
-        left -= stop - start
+            left -= stop - start
         sequence, start = sequence + 1, 0
 
 
@@ -70,17 +70,25 @@ def write_tail(
     end: TailEnd, bodies: Iterable[bytes], space: str = TAIL, homes: Iterable[bytes] = repeat(bytes(HOME_BYTES))
 ) -> tuple[list[Place], list[Item], TailEnd]:
     """Where each blob will lie, the sealed values of the space that hold them, and where the writer goes on."""
-    places: list[Place] = []
+    extents, values, after = lay_out(end, bodies, space)
+    return [Place(end.writer, *extent, home) for extent, home in zip(extents, homes, strict=False)], values, after
+
+
+def lay_out(
+    end: TailEnd, bodies: Iterable[bytes], space: str = TAIL
+) -> tuple[list[tuple[int, int, int]], list[Item], TailEnd]:
+    """The same, where the places are sequence, offset and length: a put has no use for more."""
+    extents: list[tuple[int, int, int]] = []
     stream = bytearray()
     starts: list[int] = []
-    for body, home in zip(bodies, homes, strict=False):
+    for body in bodies:
         starts.append(len(stream))
         stream += write_number(len(body))
         value, offset = divmod(len(stream), STREAM_BYTES)
-        places.append(Place(end.writer, end.sequence + value, offset, len(body), home))
+        extents.append((end.sequence + value, offset, len(body)))
         stream += body
     values = list(_cut(end, stream, starts, space))
-    return places, values, attrs.evolve(end, sequence=end.sequence + len(values))
+    return extents, values, attrs.evolve(end, sequence=end.sequence + len(values))
 
 
 def _cut(end: TailEnd, stream: bytearray, starts: list[int], space: str) -> Iterator[Item]:

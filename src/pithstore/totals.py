@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import attrs
+
 from pithstore.counts import Totals, decode_totals, encode_totals
 from pithstore.engine import Update, View
 from pithstore.errors import Damaged
@@ -35,3 +37,32 @@ def add_totals(update: Update, additions: Mapping[int, Totals]) -> None:
         for slot, key, value in zip(slots, keys, values, strict=True)
     ]
     update.put_many(TOTALS, seal_many(TOTALS, sums))
+
+
+def take_totals(update: Update, losses: Mapping[int, Totals]) -> None:
+    """Take from the slots what a transaction removes; Damaged where that is more than they say.
+
+    Where the entry of a blob was lost and it was put again, another slot than its own may say that it is there: so
+    what one lacks of blobs and their bytes is taken from others.
+    """
+    before = read_slots(update)
+    left = [slot.minus(losses[i]) if i in losses else slot for i, slot in enumerate(before)]
+    for name in ("blobs", "unique_bytes"):
+        counts = _none_below_zero([getattr(slot, name) for slot in left])
+        left = [attrs.evolve(slot, **{name: count}) for slot, count in zip(left, counts, strict=True)]
+    if any(count < 0 for slot in left for count in attrs.astuple(slot)):
+        raise Damaged("the totals say less than there is to be taken from them; run verify")
+    changed = [(slot_key(i), encode_totals(slot)) for i, slot in enumerate(left) if slot != before[i]]
+    update.put_many(TOTALS, seal_many(TOTALS, changed))
+
+
+def _none_below_zero(counts: list[int]) -> list[int]:
+    """The counts with the same sum, none of them negative if that is not."""
+    owed = -sum(count for count in counts if count < 0)
+    left: list[int] = []
+    for count in counts:
+        paid = min(owed, max(count, 0))
+        owed -= paid
+        left.append(max(count, 0) - paid)
+    left[0] -= owed
+    return left

@@ -6,10 +6,12 @@ times of each line.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from pithstore.codec import (
+    TEXT_HASH_BYTES,
     Head,
     LineHead,
     decode_head,
@@ -35,7 +37,16 @@ from pithstore.keys import (
 )
 from pithstore.model import Line, Source, Version
 from pithstore.packs import runs
-from pithstore.seal import seal_many, unseal
+from pithstore.seal import SEAL_BYTES, seal_many, unseal
+
+T = TypeVar("T")
+
+_HASH = slice(-SEAL_BYTES - TEXT_HASH_BYTES, -SEAL_BYTES)  # an entry of a line without one has other bytes there
+
+_LATELY = 8192
+_heads: dict[bytes, tuple[bytes, Head]] = {}
+_line_heads: dict[bytes, tuple[bytes, LineHead]] = {}
+"""What was written lately, by key, with its entry: who finds that very entry knows what it says."""
 
 
 def read_version(source: Source, item: Item) -> Version:
@@ -67,7 +78,9 @@ def heads(view: View, sources: Sequence[Source]) -> list[Head | None]:
     found = zip(sources, keys, view.get_many(VERSIONS, keys), strict=True)
     packed = runs.any_packs(view)
     return [
-        (runs.head(view, source) if packed else None) if value is None else _read_head(source, key, value)
+        (runs.head(view, source) if packed else None)
+        if value is None
+        else _known(_heads, key, value) or _read_head(source, key, value)
         for source, key, value in found
     ]
 
@@ -87,9 +100,29 @@ def line_heads(view: View, lines: Sequence[Line]) -> list[LineHead | None]:
     return [
         (runs.line_head(view, line) if packed else None)
         if value is None
-        else read_line_head(line.source, (key, value))
+        else _known(_line_heads, key, value) or read_line_head(line.source, (key, value))
         for line, key, value in found
     ]
+
+
+def _known(lately: dict[bytes, tuple[bytes, T]], key: bytes, value: bytes) -> T | None:
+    found = lately.get(key)
+    return None if found is None or found[0] != value else found[1]
+
+
+def text_hashes(view: View, lines: Sequence[Line]) -> list[bytes]:
+    """The text hash in the head of each line, as it lies there: a hint, whose checksum nobody has looked at."""
+    keys = [line_key(line) for line in lines]
+    values = zip(lines, view.get_many(VERSIONS, keys), strict=True)
+    packed = runs.any_packs(view)
+    return [
+        (_packed_hash(view, line) if packed else b"") if value is None else value[_HASH] for line, value in values
+    ]
+
+
+def _packed_hash(view: View, line: Line) -> bytes:
+    head = runs.line_head(view, line)
+    return b"" if head is None else head.text_hash
 
 
 def read_line_head(source: Source, item: Item) -> LineHead:
@@ -150,6 +183,21 @@ def _unpacked(view: View, source: Source, after: int | None, limit: int, *, reve
     return [read_version(source, item) for item in items]
 
 
+def left(view: View, sources: Sequence[Source]) -> list[Source]:
+    """Those of the sources, which the store has all had versions of, that have one left."""
+    keys = [head_key(source) for source in sources]
+    values = view.get_many(VERSIONS, keys)
+    heads = {  # where there is no head, there is a run
+        source: _read_head(source, key, value)
+        for source, key, value in zip(sources, keys, values, strict=True)
+        if value is not None
+    }
+    newest = [version_key(source, head.number) for source, head in heads.items()]
+    known = zip(heads, view.has_many(VERSIONS, newest), strict=True)
+    emptied = {source for source, has_newest in known if not has_newest and not page(view, source, limit=1)}
+    return [source for source in sources if source not in emptied]
+
+
 def lines(view: View, source: Source) -> list[Line]:
     """The lines of a source, by builder."""
     names = runs.builders(view, source)
@@ -188,7 +236,7 @@ def _read_time(line: Line, item: Item) -> tuple[datetime, int]:
     try:
         unseal(VERSIONS, key, value)
         return read_time_key(key)
-    except (Damaged, OverflowError) as error:
+    except Damaged as error:
         raise Damaged(f"{line.source}: one of its times is damaged ({error}); run verify") from None
 
 
@@ -235,8 +283,17 @@ def write_many(update: Update, new: Iterable[Version], lines: Iterable[tuple[Lin
         once.append((version_key(source, number), encode_version(version)))
         once.append((time_key(Line(source, version.builder_version), version.observed_at, number), b""))
         heads[head_key(source)] = Head(number, version.recorded_at)
-    over = [(key, encode_head(head)) for key, head in heads.items()]
-    over += [(line_key(line), encode_line_head(line_head)) for line, line_head in lines]
     if update.create_many(VERSIONS, seal_many(VERSIONS, once)) != len(once):
         raise Damaged("a version stands where none was written yet; run verify")
-    update.put_many(VERSIONS, seal_many(VERSIONS, over))
+    _write_over(update, heads, encode_head, _heads)
+    _write_over(update, {line_key(line): head for line, head in lines}, encode_line_head, _line_heads)
+
+
+def _write_over(
+    update: Update, values: dict[bytes, T], encode: Callable[[T], bytes], lately: dict[bytes, tuple[bytes, T]]
+) -> None:
+    entries = seal_many(VERSIONS, ((key, encode(value)) for key, value in values.items()))
+    update.put_many(VERSIONS, entries)
+    if len(lately) > _LATELY:
+        lately.clear()
+    lately.update((key, (entry, values[key])) for key, entry in entries)

@@ -729,7 +729,8 @@ def test_a_space_that_the_store_lacks(at_rest: Path) -> None:
 
 
 def test_no_store(at_rest: Path, tmp_path: Path) -> None:
-    """Where no store is, opening says so and leaves nothing behind."""
+    """Where no store is, or one was not finished, opening says so and leaves nothing behind."""
+    (at_rest / "RECEIPT").unlink()
     (at_rest / "CURRENT").unlink()
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").mkdir()

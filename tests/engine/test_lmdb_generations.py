@@ -527,7 +527,7 @@ def test_interrupted_after_current_was_moved(
 # Processes that die.
 
 
-STEPS = ["map:mark_unfinished", "map:try_update", "successor:sync_directory", "successor:move_current"]
+STEPS = ["map:mark_unfinished", "map:try_finish", "successor:sync_directory", "successor:move_current"]
 STEPS += ["os:rename", "os:unlink", "os:rmdir", "generations:remove_files"]
 
 
@@ -552,7 +552,7 @@ def test_killed_at(directory: Path, where: str, after: bool) -> None:
                 assert next_one.view(count) == 0, "something of a take_over is in the successor"
             assert renew(engine) == 100
             assert_nothing_is_lost(engine, 100)
-    assert sorted(os.listdir(directory)) == ["CURRENT", data_file(directory).parent.name, "write.lock"]
+    assert sorted(os.listdir(directory)) == ["CURRENT", "RECEIPT", data_file(directory).parent.name, "write.lock"]
 
 
 @pytest.mark.process
@@ -571,4 +571,4 @@ def test_killed_at_any_moment(engine: LmdbEngine, directory: Path) -> None:
     renew(engine)
     assert_nothing_is_lost(engine, acknowledged)
     assert engine.view(count) == acknowledged
-    assert sorted(os.listdir(directory)) == ["CURRENT", data_file(directory).parent.name, "write.lock"]
+    assert sorted(os.listdir(directory)) == ["CURRENT", "RECEIPT", data_file(directory).parent.name, "write.lock"]

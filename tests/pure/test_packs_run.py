@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pithstore.codec import TEXT_HASH_BYTES, LineHead, encode_version, write_number
+from pithstore.codec import TEXT_HASH_BYTES, LineHead, encode_version, write_name, write_number, write_scalar
 from pithstore.digest import Digest
 from pithstore.errors import Damaged
 from pithstore.model import Source, Version
-from pithstore.packs.run import Row, Run, encode_run, moved
+from pithstore.packs.run import Row, Run, encode_run, locate, moved
 from pithstore.testing.strategies import moments, names, scalars
 from pithstore.times import to_microseconds
 
@@ -76,10 +76,13 @@ def test_a_run_gives_back_its_rows(rows: list[Row], position: int) -> None:
     versions = [row.version for row in rows]
     assert [repr(one.version.source_version) for one in read] == [repr(one.source_version) for one in versions]
     assert [run.payload(row) for row in range(run.count)] == list(map(encode_version, versions))
-    for row, (fields, one) in enumerate(zip(run.fields(), rows, strict=True)):
-        said = (fields.snapshot, fields.observed_at, fields.recorded_at, fields.made)
-        assert b"".join(said) == run.payload(row)
-        assert (fields.number, fields.outcomes) == (one.version.number, one.outcomes)
+    columns = run.columns()
+    assert list(columns.numbers) == [one.number for one in versions]
+    assert list(columns.snapshots) == [one.snapshot for one in versions]
+    assert list(columns.observed_at) == [to_microseconds(one.observed_at) for one in versions]
+    assert list(columns.recorded_at) == [to_microseconds(one.recorded_at) for one in versions]
+    assert list(columns.made) == [write_name(one.builder_version) + write_scalar(one.source_version) for one in versions]
+    assert list(columns.outcomes) == [row.outcomes for row in rows]
     assert [run.number(row) for row in range(run.count)] == [one.number for one in versions]
     assert [run.snapshot(row) for row in range(run.count)] == [one.snapshot for one in versions]
     assert list(run.snapshots) == [one.snapshot for one in versions]
@@ -99,13 +102,17 @@ def test_a_run_keeps_the_heads_of_its_lines(rows: list[Row]) -> None:
     assert {head.builder_version: head for head in found} == heads
 
 
-@given(rows_of_a_run(), st.integers(0, 2**32))
-def test_a_run_finds_the_row_of_a_number(rows: list[Row], other: int) -> None:
-    run = Run(encode_run(0, rows, {}))
+@given(rows_of_a_run(), st.integers(0, 2**32), POSITIONS)
+def test_a_run_finds_the_row_of_a_number(rows: list[Row], other: int, position: int) -> None:
+    encoded = encode_run(position, rows, {})
+    run = Run(encoded)
     expected = {row.version.number: i for i, row in enumerate(rows)}
     near = [number + step for number in expected for step in (-1, 0, 1)]
     for number in (*near, other):
-        assert run.row(number) == expected.get(number)
+        row = expected.get(number)
+        assert run.row(number) == row
+        found = None if row is None else (position, row, rows[row].version.snapshot)
+        assert locate(encoded, number) == found
 
 
 @given(rows_of_a_run(), POSITIONS, POSITIONS)
@@ -131,8 +138,9 @@ def use(data: bytes) -> None:
         run.outcomes(row)
         run.payload(row)
     run.row(1)
+    locate(data, 1)
     if run.count < 100:
-        run.fields()
+        run.columns()
     list(run.line_heads())
 
 
@@ -166,7 +174,7 @@ def test_a_run_of_times_that_cannot_be_is_damaged() -> None:
         with pytest.raises(Damaged):
             run.observed_at(0)
         value_or_damaged(partial(run.payload, 0))
-        value_or_damaged(run.fields)
+        value_or_damaged(run.columns)
 
 
 @given(rows_of_a_run(), st.data())

@@ -17,6 +17,7 @@ from pithstore.counts import Totals
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Successor, T, Update, View
 from pithstore.packs import packing
+from pithstore.packs.packing import COPY_BYTES
 from pithstore.pointer import Json
 from pithstore.store import Store
 from pithstore.totals import read_slots
@@ -26,6 +27,7 @@ FIRST = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SHARED = "a long section that several sources have " * 40
 HUGE = "a section that no frame holds beside another " * 2000
+COPIED = "x" * (COPY_BYTES - 2)  # the longest, with its quotes, that is in every frame that needs it
 RIGHT = sha256(b'{"payload":[]}').hexdigest()
 
 Put: TypeAlias = tuple[Record, datetime | None]
@@ -44,7 +46,7 @@ BEFORE: list[Put] = [
     (record("2", builder="b2", x="early", claims=declaring([], False)), FIRST - HOUR),
     (record("3" * 300, kind="kind\0\n", huge=HUGE, x=1), None),
     (record("4", version={"version": 1.0}, huge=HUGE) | {"name\n\0é": [], "": 0}, None),
-    (record("4", version={"version": "v2"}, huge=HUGE + "!", x="x" * 512, y="y" * 513), None),
+    (record("4", version={"version": "v2"}, huge=HUGE + "!", x=COPIED, y=COPIED + "y"), None),
     *((record(f"n{n}", x=n, big=[SHARED, n % 3]), None) for n in range(6)),
 ]
 AFTER: list[Put] = [
@@ -91,7 +93,9 @@ def make_steps_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let few versions take many transactions and frames."""
     monkeypatch.setattr(survey, "_PAGE", 7)
     monkeypatch.setattr(survey, "_PAGE_BYTES", 1)
-    monkeypatch.setattr(pack, "_BYTES_AT_ONCE", 1500)
+    monkeypatch.setattr(pack, "_PACKED_AT_ONCE", 1500)
+    monkeypatch.setattr(pack, "_WRITTEN_AT_ONCE", 1500)
+    monkeypatch.setattr(check, "_BYTES_AT_ONCE", 1)
     monkeypatch.setattr(check, "_ROWS_AT_ONCE", 5)
     monkeypatch.setattr(check, "_BLOCKS_AT_ONCE", 1)
     monkeypatch.setattr(compact, "_SOURCES_AT_ONCE", 1)

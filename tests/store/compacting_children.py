@@ -25,7 +25,7 @@ Acknowledged: TypeAlias = list[tuple[str, int, bytes]]
 def made(writer: int, n: int) -> Record:
     """The n-th record of a writer: of old sources and new ones, states that were there before, shared sections."""
     identity = f"{writer} new {n // 4}" if n % 4 == 0 else f"{writer} old {n % 3}"
-    made = record(identity, x=n % 6, state=n // 9 % 3, shared=["a section that all have " * 40, n % 5])
+    made = record(identity, x=n % 6, state=n // 9 % 3, shared=["a section that all have " * 60, n % 5])
     if n % 11 == 0:
         made["huge"] = ["a section of its own frame " * 3000, n % 2]
     return made

@@ -162,7 +162,7 @@ def test_a_compaction_is_stopped_at_any_point_and_gone_on_with(copies: Copies) -
 def test_what_is_put_between_any_two_steps_is_kept(copies: Copies, tmp_path: Path) -> None:
     def puts(n: int) -> list[Put]:
         """Of sources that are packed first and last and new ones, with large sections that nobody had."""
-        between: Json = ["another long section " * 40, n]
+        between: Json = ["another long section " * 60, n]
         return [
             (record("1", x=0, same="s" * 300, big=[SHARED, 0]), None),
             *((record(identity, x=n, big=between), None) for identity in ("0 first of all", "n5", "~")),
@@ -225,7 +225,7 @@ def test_many_puts_while_compactions_go_on(
         new_store("memory", tmp_path / "plain") as plain,
     ):
         put_all(plain, [*BEFORE, *AFTER])
-        puts = iter([(record(f"{n % 4}", x=n, big=["long " * 200, n % 3]), None) for n in range(1000)] + LATER)
+        puts = iter([(record(f"{n % 4}", x=n, big=["long " * 300, n % 3]), None) for n in range(1000)] + LATER)
 
         def progress(_done: int, _all: int) -> None:
             for one, observed_at in islice(puts, 3):

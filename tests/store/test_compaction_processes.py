@@ -143,7 +143,7 @@ def test_a_compaction_killed_at_any_moment_loses_nothing(tmp_path: Path) -> None
         store.compact()
         assert told(store) == said
     assert len(generations(path)) == 1
-    assert sorted(os.listdir(path)) == ["CURRENT", *generations(path), "write.lock"]
+    assert sorted(os.listdir(path)) == ["CURRENT", "RECEIPT", *generations(path), "write.lock"]
 
 
 @pytest.mark.process

@@ -31,9 +31,11 @@ COMMANDS = {
     "reproduce": "Run a builder again and compare what it makes.",
     "verify": "Read everything again and compare it with its hashes.",
     "compact": "Write the store anew, densely.",
+    "backup": "Copy what is new into a store in another directory.",
     "check": "Validate records without storing them.",
     "export": "Write a store out, as an archive or as tables.",
     "hash": "Print canonical hashes of JSON texts.",
+    "torture": "Try on a medium what a store survives.",
     "stat": "Print how much the store holds.",
 }
 

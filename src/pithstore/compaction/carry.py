@@ -72,7 +72,7 @@ def _is_beyond(item: Item, source_bytes: int, packed: int) -> bool:
 
 def carry_blobs(view: View, successor: Update, digests: Sequence[Digest], writer: int) -> None:
     """Bring those of the blobs that the successor has neither in its tail nor in a frame."""
-    lacking = lacking_blobs(successor, digests)
+    lacking = _lacking_blobs(successor, digests)
     places = blobs.locate_many(view, lacking)
     loose = [(digest, place) for digest, place in zip(lacking, places, strict=True) if place is not None]
     bodies = blobs.read_many(view, [place for _, place in loose])
@@ -85,7 +85,7 @@ def _digests(item: Item) -> Iterator[bytes]:
     yield from decode_section_digests(unseal(MANIFESTS, *item)).values()
 
 
-def lacking_blobs(successor: View, digests: Sequence[Digest]) -> list[Digest]:
+def _lacking_blobs(successor: View, digests: Sequence[Digest]) -> list[Digest]:
     """Those of the blobs that are neither in the tail nor in a frame of the successor."""
     known = zip(digests, blobs.has_many(successor, digests), strict=True)
     wanted = [digest for digest, loose in known if not loose]

@@ -13,42 +13,48 @@ from pithstore.compaction.sources import Dense, Kept, Parcel, dense
 from pithstore.compaction.state import State, write_state
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Item, Successor, Update, View
-from pithstore.keys import VERSIONS, run_key
+from pithstore.keys import VERSIONS
 from pithstore.model import Source
 from pithstore.packs.frame import encode_frame
 from pithstore.packs.frames import next_sequence, read_packed, write_frames
 from pithstore.packs.packed_frame import Packer
-from pithstore.packs.run import encode_run, moved
+from pithstore.packs.run import moved
 from pithstore.seal import seal
 from pithstore.survey import page_behind
 
-_BYTES_AT_ONCE = 8 * 1024 * 1024
+_WRITTEN_AT_ONCE, _PACKED_AT_ONCE = 8 * 1024 * 1024, 1024 * 1024
+"""Bytes of bodies in one transaction of the successor, and in one call that compresses: the latter is work for the
+thread beside, so the smaller it is the sooner that begins."""
 _KEPT_BYTES = 16 * 1024  # about what a frame takes that is only moved
 
 
 @attrs.frozen
 class _Step:
-    """One run on its way into the successor.
+    """One run on its way into the successor; `bytes` is about what its frame takes.
 
     The first one of a source brings its name, and the entries that stay.
     """
 
+    source: bytes
     key: bytes
-    run: Kept | Parcel
+    run: bytes
+    bytes: int
+    versions: int = 0
     name: Source | None = None
     entries: Sequence[Item] = ()
     last: bool = False
 
+
+@attrs.frozen
+class _Begun:
+    """Runs whose frames are being compressed."""
+
+    steps: Sequence[_Step]
+    frames: Future[list[bytes]]
+
     @property
     def bytes(self) -> int:
-        return self.run.plan.frame_bytes if isinstance(self.run, Parcel) else _KEPT_BYTES
-
-    @property
-    def versions(self) -> int:
-        return len(self.run.rows) if isinstance(self.run, Parcel) else 0
-
-
-_Begun = tuple[list[_Step], list["Future[bytes]"]]
+        return sum(step.bytes for step in self.steps)
 
 
 def pack(engine: Engine, successor: Successor, dictionary: bytes, state: State) -> Iterator[tuple[State, int]]:
@@ -58,52 +64,58 @@ def pack(engine: Engine, successor: Successor, dictionary: bytes, state: State) 
     """
     packer = Packer(dictionary)
     with ThreadPoolExecutor(1) as beside:
-        begun: _Begun | None = None
-        for steps in _chunks(_steps(engine, state.key)):
-            frames = engine.view(partial(_frames, steps=steps))
-            following = steps, [beside.submit(_compress, packer, frame) for frame in frames]
-            if begun is not None:
-                state = _write(successor, state, *begun)
-                yield state, sum(step.versions for step in begun[0])
-            begun = following
-        if begun is not None:
-            state = _write(successor, state, *begun)
-            yield state, sum(step.versions for step in begun[0])
+        begun: list[_Begun] = []
+        for chunk in _chunks(_sources(engine, state.key)):
+            frames = engine.view(partial(_frames, runs=[run for _, run in chunk]))
+            following = _Begun([step for step, _ in chunk], beside.submit(_compress, packer, frames))
+            if sum(each.bytes for each in begun) >= _WRITTEN_AT_ONCE:
+                state, versions = _write(successor, state, begun)
+                yield state, versions
+                begun = []
+            begun.append(following)
+        if begun:
+            yield _write(successor, state, begun)
 
 
-def _steps(engine: Engine, key: bytes) -> Iterator[_Step]:
+def _sources(engine: Engine, key: bytes) -> Iterator[Dense]:
     while page := engine.view(partial(page_behind, key=key)):
-        for each in engine.view(lambda view: list(dense(view, page))):
-            yield from _source_steps(each)
+        yield from engine.view(lambda view: list(dense(view, page)))
         key = page[-1][0]
 
 
-def _source_steps(each: Dense) -> Iterator[_Step]:
-    for i, run in enumerate(each.runs):
-        last = i == len(each.runs) - 1
-        yield _Step(each.key, run, last=last) if i else _Step(each.key, run, each.source, each.entries, last)
-
-
-def _chunks(steps: Iterable[_Step]) -> Iterator[list[_Step]]:
-    chunk: list[_Step] = []
+def _chunks(sources: Iterable[Dense]) -> Iterator[list[tuple[_Step, Kept | Parcel]]]:
+    chunk: list[tuple[_Step, Kept | Parcel]] = []
     size = 0
-    for step in steps:
-        chunk.append(step)
-        size += step.bytes
-        if size >= _BYTES_AT_ONCE:
-            yield chunk
-            chunk, size = [], 0
+    for each in sources:
+        for step, run in zip(_steps(each), each.runs, strict=True):
+            chunk.append((step, run))
+            size += step.bytes
+            if size >= _PACKED_AT_ONCE:
+                yield chunk
+                chunk, size = [], 0
     if chunk:
         yield chunk
 
 
-def _frames(view: View, steps: Sequence[_Step]) -> list[bytes | _Packed]:
-    bodies = _bodies(view, [step.run for step in steps if isinstance(step.run, Parcel)])
+def _steps(each: Dense) -> Iterator[_Step]:
+    for i, run in enumerate(each.runs):
+        yield _Step(
+            each.key,
+            run.key,
+            run.run,
+            run.plan.frame_bytes if isinstance(run, Parcel) else _KEPT_BYTES,
+            len(run.manifests) if isinstance(run, Parcel) else 0,
+            None if i else each.source,
+            () if i else each.entries,
+            last=run is each.runs[-1],
+        )
+
+
+def _frames(view: View, runs: Sequence[Kept | Parcel]) -> list[bytes | _Packed]:
+    bodies = _bodies(view, [run for run in runs if isinstance(run, Parcel)])
     return [
-        _frame(step.run, bodies)
-        if isinstance(step.run, Parcel)
-        else _Packed(read_packed(view, step.run.position)[1])
-        for step in steps
+        _frame(run, bodies) if isinstance(run, Parcel) else _Packed(read_packed(view, run.position)[1])
+        for run in runs
     ]
 
 
@@ -114,8 +126,9 @@ class _Packed:
     data: bytes
 
 
-def _compress(packer: Packer, frame: bytes | _Packed) -> bytes:
-    return frame.data if isinstance(frame, _Packed) else packer.pack(frame)
+def _compress(packer: Packer, frames: Sequence[bytes | _Packed]) -> list[bytes]:
+    fresh = iter(packer.pack_many([frame for frame in frames if not isinstance(frame, _Packed)]))
+    return [frame.data if isinstance(frame, _Packed) else next(fresh) for frame in frames]
 
 
 def _bodies(view: View, parcels: Iterable[Parcel]) -> dict[Digest, bytes]:
@@ -137,29 +150,21 @@ def _frame(parcel: Parcel, bodies: Mapping[Digest, bytes]) -> bytes:
     return encode_frame(parcel.manifests, known, parcel.plan.here, parcel.plan.home)
 
 
-def _write(successor: Successor, state: State, steps: Sequence[_Step], frames: Sequence[Future[bytes]]) -> State:
-    """The state of the successor with these steps in it."""
-    packed = [frame.result() for frame in frames]
-    ended = [step.key for step in steps if step.last]
+def _write(successor: Successor, state: State, begun: Sequence[_Begun]) -> tuple[State, int]:
+    """The state of the successor with these steps in it, and how many versions they packed."""
+    steps = [step for each in begun for step in each.steps]
+    packed = [frame for each in begun for frame in each.frames.result()]
+    ended = [step.source for step in steps if step.last]
     reached = attrs.evolve(state, key=ended[-1]) if ended else state
 
     def write(update: Update) -> None:
         positions, _ = write_frames(update, next_sequence(update), packed)
         items: list[Item] = []
         for step, position in zip(steps, positions, strict=True):
-            items += [*step.entries, _run_item(step.run, position)]
+            items += [*step.entries, (step.key, seal(VERSIONS, step.key, moved(step.run, position)))]
         update.create_many(VERSIONS, items, rising=True)
         sources.create_many(update, [step.name for step in steps if step.name is not None], rising=True)
         write_state(update, reached)
 
     successor.update(write)
-    return reached
-
-
-def _run_item(run: Kept | Parcel, position: int) -> Item:
-    if isinstance(run, Kept):
-        key, payload = run.key, moved(run.run, position)
-    else:
-        key = run_key(run.source, run.rows[-1].version.number)
-        payload = encode_run(position, run.rows, run.heads)
-    return key, seal(VERSIONS, key, payload)
+    return reached, sum(step.versions for step in steps)

@@ -7,17 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 import attrs
 
 from pithstore import blobs, manifests, records
-from pithstore.codec import LineHead, Place
+from pithstore.codec import LineHead, Place, decode_manifest
 from pithstore.digest import Digest
 from pithstore.engine import Item, View
 from pithstore.errors import Damaged
 from pithstore.keys import LINE, OUTCOMES, RUN, STANDING, VERSION, VERSIONS, source_mark
-from pithstore.model import Manifest, Source, Version
+from pithstore.model import Manifest, Source
 from pithstore.packs.frame import Frame
 from pithstore.packs.frames import read_frame, read_packed
 from pithstore.packs.packing import FRAME_BYTES, RUN_VERSIONS, Plan, plan
 from pithstore.packs.rebuild import foreign_digests, recipes, snapshots
-from pithstore.packs.run import Row, Run
+from pithstore.packs.run import Run
+from pithstore.packs.run_rows import BareRow, bare_row, read_made, write_run
 from pithstore.packs.runs import read_run
 from pithstore.seal import unseal
 from pithstore.survey import Entries, source_names
@@ -26,7 +27,7 @@ from pithstore.versions import read_line_head, read_version
 
 @attrs.frozen
 class Kept:
-    """A run that stays, with its frame."""
+    """A run that stays, with its frame, and where that lies."""
 
     key: bytes
     run: bytes
@@ -35,16 +36,16 @@ class Kept:
 
 @attrs.frozen
 class Parcel:
-    """Versions of one source that become one run: all that it needs but the bodies of its sections.
+    """Versions of one source that become one run, as it is encoded for a frame at position 0.
 
-    `bodies` are those that have been read already, `places` says where others lie in the tail.
+    With it is all that the frame needs but the bodies of its sections: `bodies` are those that have been read
+    already, `places` says where others lie in the tail.
     """
 
-    source: Source
-    rows: Sequence[Row]
+    key: bytes
+    run: bytes
     manifests: Sequence[Manifest]
     plan: Plan
-    heads: Mapping[str, LineHead]
     bodies: Mapping[Digest, bytes]
     places: Mapping[Digest, Place]
 
@@ -63,13 +64,13 @@ class Dense:
 class _Stretch:
     """Versions that are to be packed, by rising number; of the first ones the manifests have been read already."""
 
-    rows: list[Row] = attrs.field(factory=list)
+    rows: list[BareRow] = attrs.field(factory=list)
     opened: list[Manifest] = attrs.field(factory=list)
 
     @property
-    def unread(self) -> list[Version]:
+    def unread(self) -> list[BareRow]:
         """Those whose manifests have not been read."""
-        return [row.version for row in self.rows[len(self.opened) :]]
+        return self.rows[len(self.opened) :]
 
 
 @attrs.frozen
@@ -77,6 +78,7 @@ class _Loose:
     """What a source has, by rising number: runs that stay, and between them what is to be packed."""
 
     source: Source
+    key: bytes
     runs: list[Kept | _Stretch] = attrs.field(factory=list)
     heads: dict[str, LineHead] = attrs.field(factory=dict)
     bodies: dict[Digest, bytes] = attrs.field(factory=dict)
@@ -91,30 +93,44 @@ class _Loose:
 def dense(view: View, page: Sequence[Entries]) -> Iterator[Dense]:
     """What each source of a page of the index becomes; Damaged names what cannot be read."""
     names = source_names(view, [key for key, _ in page])
-    loose = [_loose(view, source, len(key), items) for source, (key, items) in zip(names, page, strict=True)]
-    recipes_of = _manifests(view, [one for each in loose for stretch in each.stretches for one in stretch.unread])
+    loose = [_loose(view, source, key, items) for source, (key, items) in zip(names, page, strict=True)]
+    recipes_of = _manifests(view, loose)
     digests = {section.digest for manifest in recipes_of.values() for section in manifest.sections}
     ordered = sorted(digests)
     located = zip(ordered, blobs.locate_many(view, ordered), strict=True)
     places = {digest: place for digest, place in located if place is not None}
+    at_home: dict[bytes, set[Digest]] = {}
+    for digest, place in places.items():
+        at_home.setdefault(place.home, set()).add(digest)
     for each, (key, items) in zip(loose, page, strict=True):
         standing = [item for item in items if item[0].endswith(STANDING) and len(item[0]) == len(key) + 1]
-        yield Dense(key, each.source, standing, list(_packed(each, recipes_of, places)))
+        homes = each.homes | at_home.get(source_mark(each.source), set())
+        yield Dense(key, each.source, standing, list(_packed(each, recipes_of, places, homes)))
 
 
-def _loose(view: View, source: Source, source_bytes: int, items: Sequence[Item]) -> _Loose:
+def _loose(view: View, source: Source, source_key: bytes, items: Sequence[Item]) -> _Loose:
     by_kind: dict[bytes, list[Item]] = {}
+    cut = len(source_key)
     for item in items:
-        by_kind.setdefault(item[0][source_bytes : source_bytes + 1], []).append(item)
-    found = _Loose(source)
-    versions = [read_version(source, item) for item in by_kind.get(VERSION, ())]
+        by_kind.setdefault(item[0][cut : cut + 1], []).append(item)
+    found = _Loose(source, source_key)
+    versions = by_kind.get(VERSION, [])
     last = _take_runs(view, found, by_kind.get(RUN, []), open_last=bool(versions))
     outcomes = {key[-4:]: unseal(VERSIONS, key, value) for key, value in by_kind.get(OUTCOMES, ())}
-    last.rows.extend(Row(version, outcomes.get(version.number.to_bytes(4, "big"), b"")) for version in versions)
+    last.rows.extend([_row(source, item, outcomes.get(item[0][-4:], b"")) for item in versions])
     for item in by_kind.get(LINE, ()):
         head = read_line_head(source, item)
         found.heads[head.builder_version] = head
     return found
+
+
+def _row(source: Source, item: Item, outcomes: bytes) -> BareRow:
+    key, value = item
+    try:
+        return bare_row(int.from_bytes(key[-4:], "big"), unseal(VERSIONS, key, value), outcomes)
+    except Damaged:
+        read_version(source, item)  # says which one
+        raise
 
 
 def _take_runs(view: View, found: _Loose, items: Sequence[Item], *, open_last: bool) -> _Stretch:
@@ -158,9 +174,9 @@ def _open(view: View, found: _Loose, run: Run) -> None:
     opened.opened.extend(recipes(frame, range(frame.versions)))
 
 
-def _rows(found: _Loose, run: Run) -> list[Row]:
+def _rows(found: _Loose, run: Run) -> list[BareRow]:
     found.heads.update((head.builder_version, head) for head in run.line_heads())
-    return [Row(run.version(found.source, row), run.outcomes(row)) for row in range(run.count)]
+    return [BareRow(*row) for row in zip(*run.columns(), strict=True)]
 
 
 def sound_frame(view: View, run: Run) -> Frame | None:
@@ -174,29 +190,32 @@ def sound_frame(view: View, run: Run) -> Frame | None:
         return None
 
 
-def _manifests(view: View, versions: Sequence[Version]) -> dict[Digest, Manifest]:
-    found = dict(zip(versions, manifests.get_many(view, versions), strict=True))
-    for version, manifest in found.items():
-        if manifest is None:
+def _manifests(view: View, loose: Sequence[_Loose]) -> dict[bytes, Manifest]:
+    """The manifests that have not been read, by snapshot hash."""
+    wanted = [
+        (each.source, each.key + VERSION + row.number.to_bytes(4, "big"), row.snapshot)
+        for each in loose
+        for stretch in each.stretches
+        for row in stretch.unread
+    ]
+    payloads = manifests.payloads_many(view, [(key, snapshot) for _, key, snapshot in wanted])
+    found: dict[bytes, Manifest] = {}
+    for (source, key, snapshot), payload in zip(wanted, payloads, strict=True):
+        if payload is None:
             raise Damaged(
-                f"{version.source} version {version.number}: its manifest is damaged or missing; run "
+                f"{source} version {int.from_bytes(key[-4:], 'big')}: its manifest is damaged or missing; run "
                 "verify, put the record again with --again, then compact"
             )
-    return {version.snapshot: manifest for version, manifest in found.items() if manifest is not None}
+        found[snapshot] = decode_manifest(payload)
+    return found
 
 
 def _packed(
-    each: _Loose, recipes_of: Mapping[Digest, Manifest], places: Mapping[Digest, Place]
+    each: _Loose, recipes_of: Mapping[bytes, Manifest], places: Mapping[Digest, Place], homes: set[Digest]
 ) -> Iterator[Kept | Parcel]:
-    mine = source_mark(each.source)
-    unread = [recipes_of[version.snapshot] for stretch in each.stretches for version in stretch.unread]
-    brought = {section.digest for manifest in unread for section in manifest.sections}
-    homes = each.homes | {
-        digest for digest in brought if (place := places.get(digest)) is not None and place.home == mine
-    }
     for run in each.runs:
         if isinstance(run, _Stretch):
-            wanted = [*run.opened, *[recipes_of[version.snapshot] for version in run.unread]]
+            wanted = [*run.opened, *[recipes_of[row.snapshot] for row in run.unread]]
             yield from _parcels(each, run.rows, wanted, homes, places)
         else:
             yield run
@@ -204,20 +223,22 @@ def _packed(
 
 def _parcels(
     each: _Loose,
-    rows: Sequence[Row],
+    rows: Sequence[BareRow],
     wanted: Sequence[Manifest],
     homes: set[Digest],
     places: Mapping[Digest, Place],
 ) -> Iterator[Parcel]:
-    newest = {row.version.builder_version: row.version.number for row in rows}
+    newest = {read_made(row.made)[0]: row.number for row in rows}
     start = 0
     for one in plan(wanted, homes):
         some = rows[start : start + one.versions]
-        numbers = {row.version.number for row in some}
+        numbers = {row.number for row in some}
         heads = {
             name: head
             for name, head in each.heads.items()
             if head.number in numbers and newest.get(name) == head.number
         }
-        yield Parcel(each.source, some, wanted[start : start + one.versions], one, heads, each.bodies, places)
+        key = each.key + RUN + some[-1].number.to_bytes(4, "big")
+        run = write_run(0, some, heads)
+        yield Parcel(key, run, wanted[start : start + one.versions], one, each.bodies, places)
         start += one.versions

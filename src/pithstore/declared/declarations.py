@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Literal, TypeAlias
 
 import attrs
@@ -20,6 +21,8 @@ DRIFTS: tuple[Drift, ...] = ("changed though declared the same", "same though de
 
 _START = start_of(DECLARED)
 MARK_BYTES = 16
+_HEX_DIGITS = 64
+_DIGEST_MEMBER_BYTES = len(_START) + len('""') + _HEX_DIGITS
 
 
 @attrs.frozen
@@ -76,10 +79,22 @@ def digest_and_declaration(
     """
     if not isinstance(section, dict) or section.get(DECLARED) is None:
         return Digest.of(body), None
-    start, end = place_of_declaration(section, body, write)
+    start, end = _usual_place(section, body) or place_of_declaration(section, body, write)
     digest, rest = Digest.with_and_without(body, start, end)
-    marks = Digest.of(body[start + len(_START) : end])[:MARK_BYTES], rest[:MARK_BYTES]
+    marks = sha256(body[start + len(_START) : end]).digest()[:MARK_BYTES], rest[:MARK_BYTES]
     return digest, Declaration(name, verdict_of(name, section, write), *marks)
+
+
+def _usual_place(section: dict[str, Json], body: bytes) -> tuple[int, int] | None:
+    """The answer of `place_of_declaration` where a digest in hexadecimal is the last member; None elsewhere.
+
+    What the last bracket closes is the section, and a quote behind a bracket or comma begins the name of a member,
+    as inside a string it would have a backslash before it.
+    """
+    declared, start = section[DECLARED], len(body) - _DIGEST_MEMBER_BYTES - 1
+    if not isinstance(declared, str) or len(declared) != _HEX_DIGITS or start < 1 or body[start - 1] not in b"{,":
+        return None
+    return (start, len(body) - 1) if body.endswith(b'%b"%b"}' % (_START, declared.encode())) else None
 
 
 def _bytes_behind(section: dict[str, Json], write: Callable[[Json], bytes]) -> int:

@@ -21,6 +21,7 @@ from pithstore.declared.declarations import (
     place_of_declaration,
 )
 from pithstore.digest import Digest
+from pithstore.errors import Damaged
 from pithstore.profile import DECLARED, RULED_WHERE_EMPTY, Verdict, verdict_of
 
 _NAME, _START = DECLARED.encode(), start_of(DECLARED)
@@ -78,10 +79,10 @@ def _ends_with_it(name: str, body: bytes) -> Declaring | None:
 
 
 def _integrity(body: bytes) -> Verdict | None:
-    """The verdict of an integrity section whose last member declares a digest; None where it is too deep."""
+    """The verdict of an integrity section whose last member declares a digest; None where it cannot be split."""
     try:
         members = _SPLITTER.decode(body)
-    except RecursionError:
+    except (ValueError, RecursionError):
         return None
     detectors, findings = members.get("detectors_run"), members.get("findings")
     if detectors is None or findings is None:
@@ -91,7 +92,10 @@ def _integrity(body: bytes) -> Verdict | None:
 
 
 def _read(name: str, body: bytes) -> Declaring | None:
-    section = decode(body)
+    try:
+        section = decode(body)
+    except Damaged:  # no JSON: it declares nothing
+        return None
     if not isinstance(section, dict) or section.get(DECLARED) is None:
         return None
     return Declaring(name, verdict_of(name, section), body, *place_of_declaration(section, body))

@@ -20,11 +20,11 @@ from pithstore.declared.ledger import (
     decode_declarations,
     decode_ledger,
     decode_outcomes,
+    encode_changes,
     encode_declarations,
     encode_ledger,
     encode_outcomes,
-    encode_since,
-    tally,
+    tally_codes,
 )
 from pithstore.engine import Item, Update, View
 from pithstore.errors import Damaged
@@ -45,10 +45,11 @@ from pithstore.seal import seal_many, unseal
 Declarations = tuple[Declaration, ...]
 
 _LATELY = 8192
-_lately: dict[bytes, Declarations] = {}
-"""What was encoded lately, by its bytes: the next version of a source asks for it."""
+_lately: dict[bytes, tuple[bytes, Declarations]] = {}
+"""What was written lately, by key, with its entry: the next version of a source asks for it."""
 
 _MEND = "'pithstore declared --rebuild' counts anew"
+_NO_TALLY = Tally()
 
 
 @attrs.frozen
@@ -68,31 +69,36 @@ def note(update: Update, new: Sequence[Declaring]) -> None:
     frontier = meta.ledger_frontier(update)
     if frontier is not None:
         new = [each for each in new if source_key(each.version.source) <= frontier]
-    sources = list(dict.fromkeys(each.version.source for each in new))
-    standing = dict(zip(sources, read_standing(update, sources), strict=True))
-    before = dict(standing)
+    sources = {source_key(each.version.source): each.version.source for each in new}
+    before = dict(zip(sources, read_standing(update, list(sources.values())), strict=True))
+    standing = dict(before)
     entries: list[Item] = []
-    gains: dict[int, Counter[tuple[Sequence[str], bytes]]] = {}
+    gains: dict[int, dict[tuple[Sequence[str], bytes], int]] = {
+        slot: {} for slot in map(source_slot, sources.values())
+    }
     for each in new:
         source = each.version.source
-        told = encode_since(standing[source], each.declarations, each.manifest)
-        standing[source] = each.declarations
+        key = source_key(source)
+        names = tuple([section.name for section in each.manifest.sections])
+        told = encode_changes(standing[key], each.declarations, names)
+        standing[key] = each.declarations
         if told:
-            names = tuple([section.name for section in each.manifest.sections])
-            gains.setdefault(source_slot(source), Counter())[names, told] += 1
+            counts = gains[source_slot(source)]
+            counts[names, told] = counts.get((names, told), 0) + 1
             entries.append((outcomes_key(source, each.version.number), told))
-    _write_standing(update, {source: now for source, now in standing.items() if now != before[source]})
+    _write_standing(update, {sources[key]: now for key, now in standing.items() if now != before[key]})
     update.put_many(VERSIONS, seal_many(VERSIONS, entries))
     add_to_ledgers(update, {slot: _ledger_of(counted) for slot, counted in gains.items()})
 
 
 def _ledger_of(counted: Mapping[tuple[Sequence[str], bytes], int]) -> Ledger:
     """The ledger of versions with these sections and outcomes, each so often: few are told apart."""
-    total: dict[str, Tally] = {}
-    for (names, told), count in counted.items():
-        once = tally(decode_outcomes(told, names))
-        total = add(total, {name: each.times(count) for name, each in once.items()})
-    return total
+    told: dict[str, Counter[int]] = {}
+    for (names, codes), count in counted.items():
+        for name, code in zip(names, codes, strict=False):
+            if code:
+                told.setdefault(name, Counter())[code] += count
+    return {name: tally_codes(counts) for name, counts in told.items()}
 
 
 def read_standing(view: View, sources: Sequence[Source]) -> list[Declarations]:
@@ -103,24 +109,23 @@ def read_standing(view: View, sources: Sequence[Source]) -> list[Declarations]:
 
 
 def _standing(source: Source, key: bytes, value: bytes) -> Declarations:
+    written = _lately.get(key)
+    if written is not None and written[0] == value:
+        return written[1]
     try:
-        payload = unseal(VERSIONS, key, value)
-        return _lately.get(payload) or decode_declarations(payload)
+        return decode_declarations(unseal(VERSIONS, key, value))
     except Damaged as error:
         raise Damaged(f"{source}: what it declared last is damaged ({error}); {_MEND}") from None
 
 
 def _write_standing(update: Update, standing: Mapping[Source, Declarations]) -> None:
     update.delete_many(VERSIONS, [standing_key(source) for source, now in standing.items() if not now])
-    entries: list[Item] = []
+    left = {standing_key(source): now for source, now in standing.items() if now}
+    entries = seal_many(VERSIONS, ((key, encode_declarations(now)) for key, now in left.items()))
+    update.put_many(VERSIONS, entries)
     if len(_lately) > _LATELY:
         _lately.clear()
-    for source, now in standing.items():
-        if now:
-            payload = encode_declarations(now)
-            entries.append((standing_key(source), payload))
-            _lately[payload] = now
-    update.put_many(VERSIONS, seal_many(VERSIONS, entries))
+    _lately.update((key, (entry, left[key])) for key, entry in entries)
 
 
 def unseal_outcomes(source: Source, item: Item) -> bytes:
@@ -184,13 +189,20 @@ def _ledger(slot: int, key: bytes, value: bytes) -> dict[str, Tally]:
 
 
 def add_to_ledgers(update: Update, gains: Mapping[int, Ledger]) -> None:
-    """Add to the slots."""
+    """Add to the slots, which may be to take away; Damaged where that is more than a slot says."""
     slots = sorted(gains)
     entries = [
-        (ledger_key(slot), encode_ledger(add(ledger, gains[slot])))
+        (ledger_key(slot), encode_ledger(_sum(slot, ledger, gains[slot])))
         for slot, ledger in zip(slots, _read_slots(update, slots), strict=True)
     ]
     update.put_many(TOTALS, seal_many(TOTALS, entries))
+
+
+def _sum(slot: int, ledger: Ledger, gain: Ledger) -> Ledger:
+    total = {name: row for name, row in add(ledger, gain).items() if row != _NO_TALLY}
+    if any(count < 0 for name in gain if name in total for count in attrs.astuple(total[name])):
+        raise Damaged(f"slot {slot} of the ledger of declared digests says less than there was; {_MEND}")
+    return total
 
 
 def forget_ledgers(update: Update) -> None:

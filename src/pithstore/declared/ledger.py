@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import repeat
 
 import attrs
 
@@ -59,6 +60,16 @@ def tally(found: Iterable[Outcome]) -> dict[str, Tally]:
     return {name: Tally(*row) for name, row in counts.items()}
 
 
+def tally_codes(counts: Mapping[int, int]) -> Tally:
+    """The tally of encoded outcomes of one section, each so often."""
+    row = [0] * (len(VERDICTS) + len(DRIFTS))
+    for code, count in counts.items():
+        row[(code & 0x0F) - 1] += count
+        if code >> 4:
+            row[len(VERDICTS) + (code >> 4) - 1] += count
+    return Tally(*row)
+
+
 def add(ledger: Ledger, other: Ledger) -> dict[str, Tally]:
     """The sum of two ledgers."""
     return {
@@ -104,12 +115,17 @@ def encode_since(before: Iterable[Declaration], after: Iterable[Declaration], ma
 
     The same as `encode_outcomes` of `outcomes`, for the one who counts many.
     """
+    return encode_changes(before, after, [section.name for section in manifest.sections])
+
+
+def encode_changes(before: Iterable[Declaration], after: Iterable[Declaration], names: Iterable[str]) -> bytes:
+    """The same of a version whose sections have these names, in order."""
     known = {declaration.section: declaration for declaration in before}
     codes: dict[str, int] = {}
     for new in after:
         old = known.get(new.section)
         codes[new.section] = _CODE[new.verdict, None if old is new else drift_since(old, new)]
-    return bytes([codes.get(section.name, 0) for section in manifest.sections]).rstrip(b"\x00")
+    return bytes(map(codes.get, names, repeat(0))).rstrip(b"\x00")
 
 
 def outcome_code(verdict: Verdict, drift: Drift | None) -> int:

@@ -194,9 +194,14 @@ def remove_files(descriptor: int) -> None:
             os.unlink(name, dir_fd=descriptor)
 
 
+def generations(root: str) -> list[str]:
+    """The names of the generations that are there, whether they count or not, in order."""
+    return sorted(filter(_GENERATION.fullmatch, os.listdir(root)), key=_number)
+
+
 def _remove(root: str, numbers: range) -> None:
-    for name in os.listdir(root):
-        if _GENERATION.fullmatch(name) and _number(name) in numbers:
+    for name in generations(root):
+        if _number(name) in numbers:
             directory = os.path.join(root, name)
             with contextlib.suppress(OSError):  # it is left for later, as one that is open is
                 descriptor = _try_hold_alone(directory)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from pithstore.errors import PithstoreError, StorageFailed
 
+_NEXT_TO_NOTHING = 1 << 20  # bytes
+
 
 @contextlib.contextmanager
 def system_errors(root: str) -> Iterator[None]:
@@ -28,6 +30,15 @@ def storage_failed(root: str, code: int, why: str) -> PithstoreError:
         )
     if code == errno.EROFS:
         return StorageFailed(f"{root}: the file system is read-only; open the store read-only")
-    if code in (errno.ENOSPC, errno.EDQUOT):
+    if code in (errno.ENOSPC, errno.EDQUOT) or (code == errno.EIO and _is_full(root)):
         return StorageFailed(f"{root}: the disk is full; nothing of this transaction was stored, free some space")
     return StorageFailed(f"{root}: {os.strerror(code) if code > 0 else why}")
+
+
+def _is_full(root: str) -> bool:
+    """Whether next to nothing is free: LMDB says EIO of a write that was cut short (mdb_page_flush)."""
+    try:
+        free = os.statvfs(root)
+    except OSError:
+        return False
+    return free.f_bavail * free.f_frsize < _NEXT_TO_NOTHING

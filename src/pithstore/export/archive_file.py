@@ -9,14 +9,12 @@ from contextlib import contextmanager
 
 import attrs
 
-from pithstore.canonical import canonical
 from pithstore.compression import expanded
 from pithstore.configuration import Configuration
 from pithstore.errors import Damaged, PithstoreError, StorageFailed, UsageError
-from pithstore.export.archive import ArchivedVersion, ArchiveReader, ArchiveTrailer
+from pithstore.export.archive import ArchiveReader, ArchiveTrailer
 from pithstore.ingest import Restored
-from pithstore.model import Line
-from pithstore.record import prepare
+from pithstore.restored import restored
 from pithstore.wire import from_json
 
 _STEP = 1024 * 1024
@@ -72,10 +70,10 @@ class ArchiveFile:
             for position, archived in enumerate(archive.versions(configuration.limits.record_bytes)):
                 if position >= skip:
                     try:
-                        restored = _restored(archived, configuration)
+                        arrival = restored(archived.version, archived.record, configuration)
                     except PithstoreError as error:
                         archive.refuse(error)
-                    yield restored
+                    yield arrival
         if archive.trailer != contents.trailer:
             raise Damaged(f"{self.name} changed while it was read; take the store away and restore once more")
 
@@ -97,18 +95,6 @@ class ArchiveFile:
         with raw, _readable(self.name), expanded(raw, self.name) as stream:
             yield ArchiveReader(self.name, readline)
             self._advanced(raw.tell() - read)
-
-
-def _restored(archived: ArchivedVersion, configuration: Configuration) -> Restored:
-    version = archived.version
-    prepared = prepare(archived.record, configuration.profile, configuration.limits)
-    if prepared.snapshot != version.snapshot:
-        raise Damaged("the record is not in canonical form")
-    line = Line(version.source, version.builder_version)
-    said, claimed = canonical(prepared.source_version), canonical(version.source_version)
-    if (prepared.line, said) != (line, claimed):
-        raise Damaged("the record says another source, source version or builder than the line that it stands in")
-    return Restored(prepared, version.observed_at, number=version.number, recorded_at=version.recorded_at)
 
 
 def _unreadable(name: str, error: OSError | ValueError) -> UsageError:

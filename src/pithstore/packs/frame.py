@@ -18,7 +18,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
-from itertools import accumulate, chain
+from itertools import accumulate, chain, pairwise
 
 from pithstore.canonical import canonical, decode
 from pithstore.digest import DIGEST_BYTES, Digest
@@ -27,6 +27,7 @@ from pithstore.model import Manifest
 
 _FOREIGN_BYTES = DIGEST_BYTES + 4
 _SHORT = 100  # bytes of a name that is worth keeping
+_SHORT_SHAPES = 2048  # and of all names of a frame
 
 Member = tuple[bytes, "bytes | Digest"]
 """A name in canonical form, and the body of the section, or its digest where that lies elsewhere."""
@@ -80,6 +81,46 @@ def _order(versions: Sequence[Manifest], here: Collection[Digest]) -> tuple[list
     return list(dict.fromkeys(chain.from_iterable(by_name.values()))), foreign
 
 
+class Shape:
+    """The names of the sections of a version in canonical form, and what stands before each body in the record.
+
+    `size` is how many bytes the record has beside its bodies.
+    """
+
+    __slots__ = ("_around", "names", "size", "starts")
+
+    def __init__(self, names: tuple[bytes, ...]) -> None:
+        self.names = names
+        self.starts = [(b"," if i else b"{") + name + b":" for i, name in enumerate(names)]
+        self._around = [*chain.from_iterable((start, b"") for start in self.starts), b"}" if names else b"{}"]
+        self.size = sum(map(len, self._around))
+
+    def join(self, bodies: Sequence[bytes]) -> bytes:
+        """The canonical form of the record with these bodies, one for each name."""
+        parts = self._around[:]
+        parts[1::2] = bodies
+        return b"".join(parts)
+
+
+@lru_cache(maxsize=1024)  # records of one family have few
+def shape_of(names: tuple[bytes, ...]) -> Shape:
+    """The shape with these names; equal ones are mostly the same object."""
+    return Shape(names)
+
+
+def _read_shapes(names: bytes) -> tuple[Shape, ...]:
+    return _read_known_shapes(names) if len(names) <= _SHORT_SHAPES else _cut_shapes(names)
+
+
+@lru_cache(maxsize=256)
+def _read_known_shapes(names: bytes) -> tuple[Shape, ...]:
+    return _cut_shapes(names)
+
+
+def _cut_shapes(names: bytes) -> tuple[Shape, ...]:
+    return tuple([shape_of(tuple(shape.split(b"\n")) if shape else ()) for shape in names.split(b"\0")])
+
+
 class Frame:
     """An expanded frame, read version by version; Damaged where it cannot be one.
 
@@ -88,6 +129,7 @@ class Frame:
     """
 
     __slots__ = (
+        "_column",
         "_digests",
         "_ends",
         "_foreign_at",
@@ -109,14 +151,21 @@ class Frame:
             raise Damaged("a frame is cut short") from None
 
     def _parse(self, raw: bytes) -> None:
-        self.versions, bodies, foreign, names, width = _HEADER.unpack_from(raw)
+        versions, bodies, foreign, names, width = _HEADER.unpack_from(raw)
+        self._raw, self.versions, self.bodies, self.foreigners = raw, versions, bodies, foreign
         at = _HEADER.size + names
-        shapes = [shape.split(b"\n") if shape else [] for shape in raw[_HEADER.size : at].split(b"\0")]
-        column = struct.unpack_from(f"<{self.versions}{_WIDTHS[width]}", raw, at)
-        self._shapes = [shapes[shape] for shape in column]
-        self._starts = [0, *accumulate(map(len, self._shapes))]
-        at += self.versions * width
-        self._ordinals = struct.unpack_from(f"<{self._starts[-1]}{_WIDTHS[width]}", raw, at)
+        shapes = self._shapes = _read_shapes(raw[_HEADER.size : at])
+        self._column = _read_ordinals(raw, at, versions, width)
+        if max(self._column, default=-1) >= len(shapes):
+            raise Damaged("a frame names a shape that it does not have")
+        at += versions * width
+        if len(shapes) == 1:
+            length = len(shapes[0].names)
+            self._starts = [row * length for row in range(versions + 1)]
+        else:
+            lengths = [len(shape.names) for shape in shapes]
+            self._starts = [0, *accumulate([lengths[shape] for shape in self._column])]
+        self._ordinals = _read_ordinals(raw, at, self._starts[-1], width)
         if max(self._ordinals, default=-1) >= bodies + foreign:
             raise Damaged("a frame names a section that it does not have")
         at += self._starts[-1] * width
@@ -124,9 +173,7 @@ class Frame:
         self._home_at = at + 4 * bodies
         self._foreign_at = self._home_at + bodies
         self._start = self._foreign_at + _FOREIGN_BYTES * foreign
-        self._raw = raw
         self._digests: dict[int, Digest] = {}
-        self.bodies, self.foreigners = bodies, foreign
         if len(raw) != self._start + self._ends[bodies - 1]:
             raise Damaged("a frame has not the length that it says")
 
@@ -144,9 +191,18 @@ class Frame:
 
     def all_bodies(self) -> list[bytes]:
         """The bodies by their ordinals."""
-        raw, start = self._raw, self._start
-        ends = self._ends[: self.bodies]
-        return [raw[start + a : start + b] for a, b in zip((0, *ends), ends, strict=False)]
+        raw, at = self._raw, self._start
+        found: list[bytes] = []
+        for end in self._ends[: self.bodies]:
+            end += self._start
+            found.append(raw[at:end])
+            at = end
+        return found
+
+    @property
+    def home_marks(self) -> bytes:
+        """A byte for each body, not 0 where its home is here; else it is a copy."""
+        return self._raw[self._home_at : self._foreign_at]
 
     def is_home(self, ordinal: int) -> bool:
         """Whether the body with that ordinal has its home here; else it is a copy."""
@@ -155,16 +211,30 @@ class Frame:
     @property
     def homes(self) -> list[int]:
         """The ordinals of the bodies whose home is here."""
-        marks = self._raw[self._home_at : self._home_at + self.bodies]
-        return [ordinal for ordinal, mark in enumerate(marks) if mark]
+        return [ordinal for ordinal, mark in enumerate(self.home_marks) if mark]
 
-    def names(self, row: int) -> list[bytes]:
-        """The names of the sections of a version, in canonical form and in the order of the form."""
-        return self._shapes[row]
+    def shape(self, row: int) -> Shape:
+        """The names of the sections of a version, in the order of the form."""
+        return self._shapes[self._column[row]]
 
-    def ordinals(self, row: int) -> tuple[int, ...]:
+    def names(self, row: int) -> tuple[bytes, ...]:
+        """The same, in canonical form."""
+        return self.shape(row).names
+
+    def ordinals(self, row: int) -> Sequence[int]:
         """The ordinals of the sections of a version: under `bodies` they lie here, from there on elsewhere."""
         return self._ordinals[self._starts[row] : self._starts[row + 1]]
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """The shape of each version."""
+        return [self._shapes[shape] for shape in self._column]
+
+    @property
+    def rows(self) -> list[Sequence[int]]:
+        """The ordinals of the sections of each version."""
+        ordinals, starts = self._ordinals, self._starts
+        return [ordinals[start:end] for start, end in pairwise(starts)]
 
     def foreign(self, ordinal: int) -> tuple[Digest, int]:
         """Digest and size of a section that lies elsewhere."""
@@ -182,8 +252,22 @@ class Frame:
                 if ordinal < bodies
                 else self.foreign(ordinal)[0],
             )
-            for name, ordinal in zip(self._shapes[row], self.ordinals(row), strict=True)
+            for name, ordinal in zip(self.names(row), self.ordinals(row), strict=True)
         ]
+
+    def record(self, row: int) -> bytes | None:
+        """The canonical form of a version; None where one of its sections lies elsewhere."""
+        shape, ordinals = self.shape(row), self.ordinals(row)
+        if self.foreigners and max(ordinals, default=-1) >= self.bodies:
+            return None
+        raw, start, ends = self._raw, self._start, self._ends
+        return shape.join([raw[start + ends[ordinal - 1] : start + ends[ordinal]] for ordinal in ordinals])
+
+
+def _read_ordinals(raw: bytes, at: int, count: int, width: int) -> Sequence[int]:
+    if width == 1:
+        return raw[at : at + count]
+    return struct.unpack_from(f"<{count}{_WIDTHS[width]}", raw, at)
 
 
 def read_name(name: bytes) -> str:
@@ -199,8 +283,8 @@ def _read_short(name: bytes) -> str:
 def _read_name(name: bytes) -> str:
     try:
         text = decode(name) if name.startswith(b'"') else None
-    except ValueError:  # no JSON
+    except Damaged:
         text = None
-    if not isinstance(text, str):
+    if not isinstance(text, str) or canonical(text) != name:
         raise Damaged("a frame names a section by something that is no text")
     return text

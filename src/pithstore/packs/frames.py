@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from pithstore.engine import Update, View
@@ -19,7 +19,7 @@ _WRITER = 0
 
 def read_frame(view: View, position: int) -> Frame:
     """The frame at that position; Damaged where there is none.  What is in it is not hashed yet."""
-    return _recent.expand(view, *_read(view, position, sealed=False))
+    return _recent.expand(view, *_read(partial(_value, view), position))
 
 
 def read_sealed_frame(view: View, position: int) -> Frame:
@@ -27,40 +27,66 @@ def read_sealed_frame(view: View, position: int) -> Frame:
 
     For whoever is told by it what there is, and has nothing to hold that against.
     """
-    return _recent.expand(view, *_read(view, position, sealed=True))
+    return _recent.expand(view, *_read(partial(_sound_value, view), position))
 
 
 def read_packed(view: View, position: int) -> tuple[Header, bytes]:
     """The frame at that position as it lies there, with its header."""
-    return _read(view, position, sealed=False)
+    return _read(partial(_value, view), position)
 
 
-def _read(view: View, position: int, *, sealed: bool) -> tuple[Header, bytes]:
+class Stream:
+    """The stream of packs in one state of the store, for whoever reads one frame behind the other.
+
+    Several frames lie in one value: the last one that was read is kept.
+    """
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._sequence, self._value = -1, b""
+
+    def read_packed(self, position: int) -> tuple[Header, bytes]:
+        """The frame at that position as it lies there, with its header."""
+        return _read(self._value_of, position)
+
+    def _value_of(self, sequence: int) -> bytes:
+        if sequence != self._sequence:
+            self._sequence, self._value = sequence, _value(self._view, sequence)
+        return self._value
+
+
+def _read(value_of: Callable[[int], bytes], position: int) -> tuple[Header, bytes]:
+    """The frame at that position; `value_of` gives a value of the stream, b"" where there is none."""
     sequence, offset = divmod(position, STREAM_BYTES)
-    data = _stream(view, sequence, 1, sealed)[offset:]
+    data = cut(value_of(sequence), offset, STREAM_BYTES)
     if 0 < len(data) < LONGEST_HEADER:
-        data += _stream(view, sequence + 1, 1, sealed)
+        sequence += 1
+        data += cut(value_of(sequence), 0, STREAM_BYTES)
     header = read_header(data)
     end = header.start + header.packed_bytes
     if len(data) < end:
-        reached = (offset + len(data)) // STREAM_BYTES
-        data += _stream(view, sequence + reached, -(-(end - len(data)) // STREAM_BYTES), sealed)
+        data = b"".join((data, *_more(value_of, sequence + 1, end - len(data))))
     if len(data) < end:
         raise Damaged(f"the stream of packs ends within the frame at {position}")
     return header, data[:end]
 
 
-def _stream(view: View, sequence: int, count: int, sealed: bool) -> bytes:
-    """The stream from the start of that value to the end of the last of so many values that are there."""
-    keys = [tail_key(_WRITER, sequence + i) for i in range(count)]
-    pieces: list[bytes] = []
-    for key, value in zip(keys, view.get_many(PACKS, keys), strict=True):
-        if value is None:
-            break
-        if sealed:
-            unseal(PACKS, key, value)
-        pieces.append(cut(value, 0, STREAM_BYTES))
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+def _more(value_of: Callable[[int], bytes], sequence: int, count: int) -> Iterator[bytes]:
+    """The stream from the start of that value on, so many bytes of it or what is there."""
+    while count > 0 and (piece := cut(value_of(sequence), 0, count)):
+        yield piece
+        sequence, count = sequence + 1, count - len(piece)
+
+
+def _value(view: View, sequence: int) -> bytes:
+    return view.get_many(PACKS, (tail_key(_WRITER, sequence),))[0] or b""
+
+
+def _sound_value(view: View, sequence: int) -> bytes:
+    value = _value(view, sequence)
+    if value:
+        unseal(PACKS, tail_key(_WRITER, sequence), value)
+    return value
 
 
 class _Recent:

@@ -8,7 +8,7 @@ the compressed frame                                      Zstandard
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -56,8 +56,17 @@ class Packer:
 
     def pack(self, frame: bytes) -> bytes:
         """The frame with its header, as it lies in the stream."""
-        packed = self._zstd.compress(frame)
-        return self.mark + write_number(len(frame)) + write_number(len(packed)) + packed
+        return self.pack_many([frame])[0]
+
+    def pack_many(self, frames: Sequence[bytes]) -> list[bytes]:
+        """Each frame with its header.  Other threads go on meanwhile: one call compresses all of them."""
+        if not frames:
+            return []
+        packed = self._zstd.multi_compress_to_buffer(list(frames), threads=1)
+        return [
+            b"".join((self.mark, write_number(len(frame)), write_number(len(packed[i])), packed[i].tobytes()))
+            for i, frame in enumerate(frames)
+        ]
 
 
 def mark(dictionary: bytes) -> bytes:

@@ -19,7 +19,7 @@ _RECORDS = 4
 """The bodies of a frame of several versions have at most so many bytes, or as many as four records, whichever is
 more, and in no case more than the largest: large records that change little are still packed together."""
 RUN_VERSIONS = 64
-COPY_BYTES = 512
+COPY_BYTES = 1024
 
 
 @attrs.frozen
@@ -37,8 +37,8 @@ class _Open:
 
     def __init__(self) -> None:
         self.versions = self.size = 0
-        self.here: dict[Digest, None] = {}
-        self.home: dict[Digest, None] = {}
+        self.here: set[Digest] = set()
+        self.home: set[Digest] = set()
 
     def close(self) -> Plan:
         return Plan(self.versions, frozenset(self.here), frozenset(self.home), self.size)
@@ -69,8 +69,8 @@ def plan(manifests: Iterable[Manifest], homes: set[Digest]) -> Iterator[Plan]:
             size = sum(new.values())
         frame.versions += 1
         frame.size += size
-        frame.here.update(dict.fromkeys(new))
-        frame.home.update(dict.fromkeys(new.keys() & homes))
+        frame.here.update(new)
+        frame.home.update(homes.intersection(new))
         homes.difference_update(new)
     if frame.versions:
         yield frame.close()

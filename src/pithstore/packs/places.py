@@ -8,6 +8,7 @@ follows it looks whether the frame has the blob.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 
 from pithstore.digest import Digest
 from pithstore.engine import Item
@@ -23,6 +24,12 @@ _BLOCK_ROWS = (4096 - 16 - SEAL_BYTES) // ROW_BYTES  # one page of LMDB less its
 def row(digest: bytes, position: int) -> bytes:
     """The row that says: the blob with that digest is in the frame at that position."""
     return digest[:PREFIX_BYTES] + position.to_bytes(ROW_BYTES - PREFIX_BYTES, "big")
+
+
+def home_rows(bodies: Iterable[bytes], position: int) -> list[bytes]:
+    """The rows of these bodies, each hashed, whose home is the frame at that position."""
+    place = position.to_bytes(ROW_BYTES - PREFIX_BYTES, "big")
+    return [sha256(body).digest()[:PREFIX_BYTES] + place for body in bodies]
 
 
 def blocks(rows: Iterable[bytes]) -> Iterator[Item]:

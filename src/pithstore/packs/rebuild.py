@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from pithstore.digest import Digest
 from pithstore.errors import Damaged
 from pithstore.model import Manifest, SectionEntry
-from pithstore.packs.frame import Frame, Member, read_name
+from pithstore.packs.frame import Frame, Member, Shape, read_name
 
 if TYPE_CHECKING:
     from _hashlib import HASH
@@ -39,42 +38,42 @@ def foreign_digests(frame: Frame, rows: Iterable[int]) -> list[Digest]:
     return [frame.foreign(ordinal)[0] for ordinal in ordinals]
 
 
-class Shape:
-    """The names of the sections of a version in canonical form, and what stands before each body in the record."""
-
-    __slots__ = ("names", "size", "starts")
-
-    def __init__(self, names: tuple[bytes, ...]) -> None:
-        self.names = names
-        self.starts = [(b"," if i else b"{") + name + b":" for i, name in enumerate(names)]
-        self.size = sum(map(len, self.starts)) + len(b"}" if names else b"{}")
-
-
-@lru_cache(maxsize=1024)  # records of one family have few
-def shape_of(names: tuple[bytes, ...]) -> Shape:
-    """The shape with these names; equal ones are mostly the same object."""
-    return Shape(names)
-
-
 class Piece:
     """Some versions in a row, put together from bodies: the shape of each and the ordinals of its sections.
 
     None stands for a body that is not to be had.
     """
 
-    __slots__ = ("_known", "bodies", "rows", "shapes", "sizes")
+    __slots__ = ("_known", "_lacking", "bodies", "rows", "shapes", "sizes")
 
     def __init__(
-        self, shapes: Sequence[Shape], rows: Sequence[tuple[int, ...]], bodies: Sequence[bytes | None]
+        self, shapes: Sequence[Shape], rows: Sequence[Sequence[int]], bodies: Sequence[bytes | None]
     ) -> None:
         self.shapes, self.rows, self.bodies = shapes, rows, bodies
+        self._lacking = {ordinal for ordinal, body in enumerate(bodies) if body is None}
         self._known = [body or b"" for body in bodies]
         self.sizes = list(map(len, self._known))
+
+    @property
+    def sections(self) -> int:
+        """How many sections the versions have."""
+        return sum(map(len, self.rows))
+
+    @property
+    def total(self) -> int:
+        """How many bytes the records have."""
+        sizes = self.sizes
+        bodies = sum([sizes[ordinal] for row in self.rows for ordinal in row])
+        return bodies + sum([shape.size for shape in self.shapes])
+
+    def mentions(self, text: bytes) -> bool:
+        """Whether a body has these bytes in it; a yes may be wrong."""
+        return text in b"".join(self._known)
 
     def size(self, row: int) -> int:
         """How many bytes the record has."""
         sizes = self.sizes
-        return self.shapes[row].size + sum(map(sizes.__getitem__, self.rows[row]))
+        return self.shapes[row].size + sum([sizes[ordinal] for ordinal in self.rows[row]])
 
     def parts(self, row: int) -> list[bytes]:
         """The canonical form of the record in pieces; Damaged where a section is not to be had."""
@@ -84,10 +83,10 @@ class Piece:
 
     def _parts(self, row: int, start: int, stop: int | None = None) -> list[bytes]:
         """The same of one section up to another, or to the end of the record."""
-        starts = self.shapes[row].starts[start:stop]
+        known, starts = self._known, self.shapes[row].starts[start:stop]
         parts = [b""] * (2 * len(starts))
         parts[::2] = starts
-        parts[1::2] = map(self._known.__getitem__, self.rows[row][start:stop])
+        parts[1::2] = [known[ordinal] for ordinal in self.rows[row][start:stop]]
         if stop is None:
             parts.append(b"}" if self.rows[row] else b"{}")
         return parts
@@ -97,14 +96,23 @@ class Piece:
 
         What a version has in common with the one before, from its start on, is hashed once.
         """
-        lacking = {ordinal for ordinal, body in enumerate(self.bodies) if body is None}
+        lacking = self._lacking
         kept: list[tuple[int, HASH]] = []  # after so many sections of the version before
         common, last = 0, len(self.rows) - 1
-        for row in range(len(self.rows)):
+        for row, ordinals in enumerate(self.rows):
             while kept and kept[-1][0] > common:
                 kept.pop()
             common = self._common(row) if row < last else 0
-            yield None if lacking and not lacking.isdisjoint(self.rows[row]) else self._hash(row, kept, common)
+            if lacking and not lacking.isdisjoint(ordinals):
+                yield None
+            elif kept or common:
+                yield self._hash(row, kept, common)
+            else:
+                yield self._hash_whole(row)
+
+    def _hash_whole(self, row: int) -> bytes:
+        known = self._known
+        return sha256(self.shapes[row].join([known[ordinal] for ordinal in self.rows[row]])).digest()
 
     def _hash(self, row: int, kept: list[tuple[int, HASH]], common: int) -> bytes:
         start, state = kept[-1] if kept else (0, None)
@@ -131,19 +139,17 @@ class Piece:
                 break
             count += 1
         sizes = self.sizes
-        return count if sum(map(sizes.__getitem__, mine[:count])) >= _LONG else 0
+        return count if sum([sizes[ordinal] for ordinal in mine[:count]]) >= _LONG else 0
 
 
 def piece_of(frame: Frame, foreign: Mapping[Digest, bytes], here: Sequence[bytes]) -> Piece:
     """The versions of a frame, given all bodies that lie there; `foreign` has those that lie elsewhere."""
-    rows = [frame.ordinals(row) for row in range(frame.versions)]
-    shapes = [shape_of(tuple(frame.names(row))) for row in range(frame.versions)]
     bodies: list[bytes | None] = [*here]
     for ordinal in range(frame.bodies, frame.bodies + frame.foreigners):
         digest, size = frame.foreign(ordinal)
         body = foreign.get(digest)
         bodies.append(body if body is not None and len(body) == size else None)
-    return Piece(shapes, rows, bodies)
+    return Piece(frame.shapes, frame.rows, bodies)
 
 
 def snapshots(frame: Frame, foreign: Mapping[Digest, bytes]) -> Iterator[Digest]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import add
 from typing import NamedTuple, TypeVar
 
 import attrs
@@ -22,6 +23,7 @@ import attrs
 from pithstore.codec import (
     LineHead,
     Reader,
+    read_name,
     read_number,
     read_scalar,
     write_bytes,
@@ -128,31 +130,74 @@ class _Tables:
     outcomes: list[bytes]
 
 
-def _read_tables(data: bytes) -> _Tables:
-    reader = Reader(data)
+def _read_tables(data: bytes, at: int, end: int) -> _Tables:
     builders: list[str] = []
     heads: list[tuple[int, bytes]] = []
-    for _ in range(reader.number()):
-        builders.append(reader.text())
-        heads.append((reader.number(), reader.raw(reader.number())))
-    source_versions = [reader.raw(reader.number()) for _ in range(reader.number())]
-    outcomes = [reader.raw(reader.number()) for _ in range(reader.number())]
-    reader.end()
+    try:
+        count, at = read_number(data, at)
+        for _ in range(count):
+            builder, at = _read_bytes(data, at)
+            sections, at = read_number(data, at)
+            text_hash, at = _read_bytes(data, at)
+            builders.append(read_name(builder))
+            heads.append((sections, text_hash))
+        source_versions, at = _read_table(data, at)
+        outcomes, at = _read_table(data, at)
+    except IndexError:
+        raise Damaged("a run is cut short") from None
+    if at != end:
+        raise Damaged("the tables of a run do not end where its columns start")
     return _Tables(builders, heads, source_versions, outcomes)
 
 
-class Fields(NamedTuple):
-    """What a run says of a version, as far as it is encoded in an entry of its own.
+def _read_table(data: bytes, at: int) -> tuple[list[bytes], int]:
+    count, at = read_number(data, at)
+    table: list[bytes] = []
+    for _ in range(count):
+        value, at = _read_bytes(data, at)
+        table.append(value)
+    return table, at
 
-    `made` is the builder and the source version.
+
+def _read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
+    length, at = read_number(data, at)
+    end = at + length
+    if end > len(data):
+        raise IndexError
+    return data[at:end], end
+
+
+class Columns(NamedTuple):
+    """What a run says of its versions, each column by row.
+
+    `made` are the builder and the source version as an entry of its own encodes them; times are in microseconds.
     """
 
-    number: int
-    snapshot: bytes
-    observed_at: bytes
-    recorded_at: bytes
-    made: bytes
-    outcomes: bytes
+    numbers: Sequence[int]
+    snapshots: Sequence[bytes]
+    observed_at: Sequence[int]
+    recorded_at: Sequence[int]
+    made: Sequence[bytes]
+    outcomes: Sequence[bytes]
+
+
+def locate(data: bytes, number: int) -> tuple[int, int, bytes] | None:
+    """Where the frame of an encoded run lies, and row and snapshot hash of the version with that number.
+
+    None where it is not in this run.  It reads no more of the run than it must, as each get comes by here.
+    """
+    try:
+        position, at = read_number(data, 0)
+        count, at = read_number(data, at)
+        least, at = read_number(data, at)
+        width = data[at]
+    except IndexError:
+        raise Damaged("a run is cut short") from None
+    row = Run(data).row(number) if width else number - _unzigzag(least)
+    if row is None or not 0 <= row < count:
+        return None
+    start = len(data) - DIGEST_BYTES * (count - row)
+    return position, row, data[start : start + DIGEST_BYTES]
 
 
 class Run:
@@ -161,32 +206,33 @@ class Run:
     __slots__ = ("_columns", "_data", "_known", "_rest", "_snapshots", "count", "position")
 
     def __init__(self, data: bytes) -> None:
+        heads: list[tuple[int, int]] = []
         try:
             self.position, at = read_number(data, 0)
             self.count, at = read_number(data, at)
-            heads: list[tuple[int, int]] = []
             for _ in range(_COLUMNS):
                 least, at = read_number(data, at)
-                heads.append((_unzigzag(least), data[at]))
+                heads.append((-((least + 1) >> 1) if least & 1 else least >> 1, data[at]))
                 at += 1
         except IndexError:
             raise Damaged("a run is cut short") from None
         self._data = data
         self._known: _Tables | None = None
-        self._columns: list[tuple[int, int, int]] = []
-        self._snapshots = start = len(data) - DIGEST_BYTES * self.count
-        for least, width in reversed(heads):
-            start -= width * self.count
-            self._columns.append((least, width, start))
-        self._columns.reverse()
+        count = self.count
+        self._snapshots = end = len(data) - DIGEST_BYTES * count
+        start = end - count * sum([width for _, width in heads])
         self._rest = at, start
-        if start < at or not self.count:
+        self._columns: list[tuple[int, int, int]] = []
+        for least, width in heads:
+            self._columns.append((least, width, start))
+            start += width * count
+        if self._rest[1] < at or not count:
             raise Damaged("a run has not the length that it says")
 
     @property
     def _tables(self) -> _Tables:
         if self._known is None:
-            self._known = _read_tables(self._data[slice(*self._rest)])
+            self._known = _read_tables(self._data, *self._rest)
         return self._known
 
     def _at(self, column: int, row: int) -> int:
@@ -277,34 +323,42 @@ class Run:
             )
         )
 
-    def fields(self) -> list[Fields]:
-        """What each version says, row by row; Damaged where one says what cannot be."""
-        tables = self._tables
-        data, start = self._data, self._snapshots
-        snapshots = [data[at : at + DIGEST_BYTES] for at in range(start, len(data), DIGEST_BYTES)]
-        recorded = self._column(4)
-        observed = [at + more for at, more in zip(recorded, self._column(5), strict=True)]
-        moments = dict.fromkeys((*recorded, *observed), b"")
-        made = list(zip(self._column(1), self._column(2), strict=True))
+    def columns(self) -> Columns:
+        """What each version says; Damaged where one says what cannot be."""
+        tables, data = self._tables, self._data
+        recorded, later = self._column(4), self._column(5)
         try:
-            moments = {at: at.to_bytes(8, "big", signed=True) for at in moments}
-            makers = {
-                each: write_name(tables.builders[each[0]]) + tables.source_versions[each[1]] for each in set(made)
-            }
-            return [
-                Fields(row + number, snapshot, moments[seen], moments[at], makers[maker], tables.outcomes[outcome])
-                for row, (number, snapshot, seen, at, maker, outcome) in enumerate(
-                    zip(self._column(0), snapshots, observed, recorded, made, self._column(3), strict=True)
-                )
-            ]
-        except (IndexError, OverflowError):
+            made = self._made(tables)
+            outcomes = self._named(tables.outcomes, 3)
+        except IndexError:
             raise Damaged("a run says what cannot be") from None
+        return Columns(
+            list(map(add, self._column(0), range(self.count))),
+            [data[at : at + DIGEST_BYTES] for at in range(self._snapshots, len(data), DIGEST_BYTES)],
+            list(map(add, recorded, later)) if any(later) else recorded,
+            recorded,
+            made,
+            outcomes,
+        )
+
+    def _made(self, tables: _Tables) -> list[bytes]:
+        builders = list(map(write_name, tables.builders))
+        if not (self._columns[1][1] or self._columns[2][1]):
+            return [builders[self._columns[1][0]] + tables.source_versions[self._columns[2][0]]] * self.count
+        return list(map(add, self._named(builders, 1), self._named(tables.source_versions, 2)))
+
+    def _named(self, table: Sequence[T], column: int) -> list[T]:
+        """What a column names in a table, row by row."""
+        least, width, _ = self._columns[column]
+        return list(map(table.__getitem__, self._column(column))) if width else [table[least]] * self.count
 
     def _column(self, column: int) -> list[int]:
         least, width, start = self._columns[column]
         data, count = self._data, self.count
-        if width < 2:
-            return [least + more for more in data[start : start + count]] if width else [least] * count
+        if not width:
+            return [least] * count
+        if width == 1:
+            return [least + more for more in data[start : start + count]]
         ends = range(start, start + width * count, width)
         return [least + int.from_bytes(data[at : at + width], "little") for at in ends]
 

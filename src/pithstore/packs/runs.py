@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
@@ -15,6 +15,7 @@ from pithstore.errors import Damaged
 from pithstore.keys import MAX_NUMBER, PACKS, RUN, VERSIONS, run_key, runs_prefix, tail_key
 from pithstore.model import Line, Source, Version
 from pithstore.packs.run import Row, Run, encode_run
+from pithstore.packs.run import locate as locate_in_run
 from pithstore.seal import seal_many, unseal
 
 _FIRST_PACK = tail_key(0, 0)
@@ -31,6 +32,17 @@ def find(view: View, source: Source, number: int) -> tuple[Run, int] | None:
     found = read_run(source, items[0])
     row = found.row(number)
     return None if row is None else (found, row)
+
+
+def locate(view: View, source: Source, number: int) -> tuple[int, int, bytes] | None:
+    """Where the frame of a version lies, its row there and its snapshot hash; None where it is in no run.
+
+    Damaged where the run is not as it was written.  It decodes nothing else.
+    """
+    prefix = runs_prefix(source)
+    after = prefix + min(max(number - 1, 0), MAX_NUMBER).to_bytes(4, "big")
+    items = view.scan(VERSIONS, prefix=prefix, after=after, limit=1)
+    return locate_in_run(unseal(VERSIONS, *items[0]), number) if items else None
 
 
 def find_many(view: View, version_keys: Iterable[bytes]) -> Iterator[tuple[Run, int] | None]:
@@ -80,8 +92,18 @@ def backwards(view: View, source: Source, before: int | None = None) -> Iterator
 
 def read_run(source: Source, item: Item) -> Run:
     """The run that an item of the index holds; Damaged names the source and the last number."""
+    return _ending(source, item, decode_run)
+
+
+def read_run_once(source: Source, item: Item) -> Run:
+    """The same, for whoever goes through all runs and will not ask for one again."""
+    return _ending(source, item, _decode_run)
+
+
+def _ending(source: Source, item: Item, decode: Callable[[bytes, bytes], Run]) -> Run:
+    """The run in an item, which ends where its key says."""
     try:
-        run = decode_run(*item)
+        run = decode(*item)
         if run.count and run.number(run.count - 1) == int.from_bytes(item[0][-4:], "big"):
             return run
         raise Damaged("it does not end where its key says")
@@ -93,6 +115,10 @@ def read_run(source: Source, item: Item) -> Run:
 @lru_cache(maxsize=_KEPT)  # whoever resolves a reference reads the record next
 def decode_run(key: bytes, value: bytes) -> Run:
     """The run that an entry holds; Damaged where it is not as it was written."""
+    return _decode_run(key, value)
+
+
+def _decode_run(key: bytes, value: bytes) -> Run:
     return Run(unseal(VERSIONS, key, value))
 
 

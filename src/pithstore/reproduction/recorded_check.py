@@ -12,6 +12,7 @@ from pithstore.canonical import canonical
 from pithstore.codec import Reader, write_bytes, write_number
 from pithstore.digest import Digest
 from pithstore.errors import Damaged
+from pithstore.keys import MAX_NUMBER
 from pithstore.model import Source
 from pithstore.reproduction.verdict import FailureReason, Outcome, Reproduction
 
@@ -110,6 +111,8 @@ def decode_check(checked_at: datetime, data: bytes) -> RecordedCheck:
     rebuilt, builder = _digest(reader), _digest(reader)
     sections, pointers, ignored = _texts(reader), _texts(reader), _texts(reader)
     reader.end()
+    if number > MAX_NUMBER:
+        raise Damaged("an encoded check is of a version whose number cannot be")
     if verdict is None:
         raise Damaged("an encoded check has a verdict that is not known")
     return RecordedCheck(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import attrs
 
@@ -32,7 +33,7 @@ class Answers:
 def answers(path: str) -> Answers:
     """All answers of the store at that path."""
     asked = _Asked()
-    asked.ask("open", lambda: open_store(path, readonly=True).close() or "opens")
+    asked.ask("open", partial(_open, path))
     if asked.refused:
         return Answers(asked.said, asked.refused, (), frozenset())
     with open_store(path, readonly=True) as store:
@@ -62,16 +63,25 @@ class _Asked:
             self.refused[call] = str(error)
 
 
+def _open(path: str) -> str:
+    open_store(path, readonly=True).close()
+    return "opens"
+
+
 def _questions(store: Store, asked: _Asked) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "sources", lambda: " ".join(map(str, store.sources()))
     yield "stat", lambda: str(attrs.evolve(store.stat(), stored_bytes=0))
     for source in asked.said.get("sources", "").split():
-        yield f"history {source}", lambda source=source: "\n".join(map(_line, store.history(source)))
+        yield f"history {source}", partial(_history, store, source)
         for line in asked.said.get(f"history {source}", "").splitlines():
             number, builder, snapshot, observed_at = line.split(" ")
             for selector in (number, f"builder={builder}", observed_at, f"sha256:{snapshot}"):
                 reference = f"{source}@{selector}"
-                yield f"get {reference}", lambda reference=reference: _hash(store, reference)
+                yield f"get {reference}", partial(_hash, store, reference)
+
+
+def _history(store: Store, source: str) -> str:
+    return "\n".join(map(_line, store.history(source)))
 
 
 def _line(version: Version) -> str:

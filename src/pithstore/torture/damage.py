@@ -27,15 +27,17 @@ _SHOWN = 3
 def flips(room: str, first: int) -> Iterator[Trial]:
     """One bit flipped anywhere, in one small store after the other."""
     for seed in count(first):
-        store = _Sound.made(room, seed // _TRIALS_OF_A_STORE)
-        yield Trial(seed, store.finding(partial(_flip, random.Random(seed))))  # noqa: S311 - to be done again
+        store = Sound.made(room, seed // _TRIALS_OF_A_STORE)
+        yield Trial(seed, store.finding(partial(_flip, random.Random(seed))))
 
 
 def truncations(room: str, first: int) -> Iterator[Trial]:
     """A small store cut at each page boundary, one byte further, and to nothing."""
-    store = _Sound.made(room, first)
+    store = Sound.made(room, first)
     size = os.path.getsize(store.file)
-    lengths = sorted({length for page in range(0, size, 4096) for length in (page, page + 1, page + 4095)} - {size})
+    lengths = sorted(
+        {length for page in range(0, size, 4096) for length in (page, page + 1, page + 4095)} - {size}
+    )
     for number, length in enumerate(lengths):
         if length < size:
             yield Trial(number, store.finding(partial(os.truncate, length=length)))
@@ -44,22 +46,22 @@ def truncations(room: str, first: int) -> Iterator[Trial]:
 def garbage(room: str, first: int) -> Iterator[Trial]:
     """A page or all of the file overwritten by zeros, by random bytes or by another page."""
     for seed in count(first):
-        store = _Sound.made(room, seed // _TRIALS_OF_A_STORE)
-        yield Trial(seed, store.finding(partial(_overwrite, random.Random(seed))))  # noqa: S311 - to be done again
+        store = Sound.made(room, seed // _TRIALS_OF_A_STORE)
+        yield Trial(seed, store.finding(partial(_overwrite, random.Random(seed))))
 
 
 def old_copies(room: str, first: int) -> Iterator[Trial]:
     """The data file as it was some commits ago, put back under the store."""
     for seed in count(first):
-        choice = random.Random(seed)  # noqa: S311 - to be done again
-        store = _Sound.made(room, seed, fresh=True)
+        choice = random.Random(seed)
+        store = Sound.made(room, seed, fresh=True)
         old = os.path.join(room, "old")
         shutil.copyfile(store.file, old)
         in_child(partial(run, store.path, os.devnull, seed + 1, ("put",) * choice.randrange(1, 4)))
-        yield Trial(seed, _Sound.of(room).finding(lambda file, old=old: _replace(old, file)))
+        yield Trial(seed, Sound.of(room).finding(partial(_replace, old)))
 
 
-class _Sound:
+class Sound:
     """A small store and what it answers; damage is done to it and undone."""
 
     def __init__(self, path: str, said: Answers) -> None:
@@ -69,7 +71,7 @@ class _Sound:
         self._said = said
 
     @classmethod
-    def made(cls, room: str, seed: int, *, fresh: bool = False) -> _Sound:
+    def made(cls, room: str, seed: int, *, fresh: bool = False) -> Sound:
         """The store of that seed; a new one, where it is not that of the last call."""
         name = os.path.join(room, f"store-{seed}")
         if fresh or not os.path.exists(name):
@@ -79,7 +81,7 @@ class _Sound:
         return cls.of(room)
 
     @classmethod
-    def of(cls, room: str) -> _Sound:
+    def of(cls, room: str) -> Sound:
         """The store that is in the room, with what it answers now."""
         (name,) = (name for name in os.listdir(room) if name.startswith("store-"))
         path = os.path.join(room, name, "store")
@@ -95,9 +97,7 @@ class _Sound:
             damage(self.file)
             ended = in_child(partial(answers, self.path))
         finally:
-            with open(kept, "rb") as sound, open(self.file, "r+b") as file:
-                file.write(sound.read())
-                file.truncate()
+            _replace(kept, self.file)
             os.unlink(kept)
         if ended.death in _DEADLY:
             return None  # the command line forks; see `isolation`
@@ -145,7 +145,9 @@ def _overwrite(choice: random.Random, path: str) -> None:
         other = file.read(4096)
         at, length = choice.choice([(0, 8192), (0, size), *[(page, 4096) for page in choice.sample(pages, 6)]])
         file.seek(at)
-        file.write(choice.choice([bytes(length), choice.randbytes(length), (other * (length // 4096 + 1))[:length]]))
+        file.write(
+            choice.choice([bytes(length), choice.randbytes(length), (other * (length // 4096 + 1))[:length]])
+        )
 
 
 def _replace(old: str, path: str) -> None:

@@ -1,9 +1,9 @@
 """What a medium may hold after the power was cut, told from what was written and synced until then.
 
 The model is the strict one.  A write is durable once its file was synced after it, or once it returned from a
-descriptor that syncs each write; any other may be there or not, whole or in some of its sectors, whatever was written
-later.  Names of one directory are durable in their order up to its last sync, and beyond that as far as the system
-had come.
+descriptor that syncs each write; any other may be there or not, whole or in some of its sectors, whatever was
+written later.  Names of one directory are durable in their order up to its last sync, and beyond that as far as
+the system had come.
 """
 
 from __future__ import annotations
@@ -82,27 +82,17 @@ class Medium:
             case Renamed():
                 self._rename(deed)
 
-    def is_settled(self) -> bool:
-        """Whether a cut can leave one state only."""
-        return not any(self._loose(self._top))
+    def image(self, choice: random.Random, likely: float) -> dict[str, bytes | None]:
+        """A state that a cut may leave: the bytes of each file by its path below the root, None for a directory.
 
-    def image(self, choice: random.Random) -> dict[str, bytes | None]:
-        """A state that a cut may leave: the bytes of each file by its path below the root, None for a directory."""
-        likely = choice.choice((0.0, 0.5, 0.5, 0.5, 0.9, 1.0))
+        `likely` is how often what is not durable is there all the same: 1 leaves out nothing.
+        """
         return dict(_image(self._top, "", choice, likely))
 
     def read(self, path: str) -> bytes:
         """The bytes of a file as the process that wrote it saw them; empty where there is none."""
         file = self._find(path)
         return _content(file.deeds) if isinstance(file, _File) else b""
-
-    def _loose(self, directory: _Directory) -> Iterator[bool]:
-        yield directory.durable < len(directory.names)
-        for what in directory.now(len(directory.names)).values():
-            if isinstance(what, _File):
-                yield len(what.durable) < len(what.deeds)
-            else:
-                yield from self._loose(what)
 
     def _opened(self, deed: Opened) -> _Directory | _File:
         found = self._find(deed.path)
@@ -168,7 +158,7 @@ def _kept(file: _File, choice: random.Random, likely: float) -> Iterator[Written
         if i in file.durable:
             yield deed
         elif choice.random() < likely:
-            torn = isinstance(deed, Written) and choice.random() < 0.3
+            torn = isinstance(deed, Written) and likely < 1 and choice.random() < 0.3
             yield from _sectors(deed, choice) if torn and isinstance(deed, Written) else (deed,)
 
 

@@ -17,6 +17,7 @@ from pithstore.torture.standing import Standing
 
 _STEPS = ("put", "put", "put", "compact", "put", "put", "compact", "put")
 _IMAGES_OF_A_RECORDING = 500
+_LIKELY = (0.0, 0.5, 0.5, 0.5, 0.9, 1.0)
 
 
 def trials(room: str, first: int) -> Iterator[Trial]:
@@ -26,31 +27,33 @@ def trials(room: str, first: int) -> Iterator[Trial]:
     """
     recording, number = divmod(first, _IMAGES_OF_A_RECORDING)
     while True:
-        deeds = _recorded(os.path.join(room, "recorded"), recording)
+        deeds = recorded(os.path.join(room, "recorded"), recording)
         for image in range(number, _IMAGES_OF_A_RECORDING):
             seed = recording * _IMAGES_OF_A_RECORDING + image
-            yield Trial(seed, _finding(deeds, room, seed))
+            yield Trial(seed, finding(deeds, room, seed))
         recording, number = recording + 1, 0
 
 
-def _recorded(root: str, seed: int) -> list[Deed]:
+def recorded(root: str, seed: int) -> list[Deed]:
+    """What a process did that put records and compacted, in that directory."""
     shutil.rmtree(root, ignore_errors=True)
     os.mkdir(root)
     store, said = os.path.join(root, "store"), os.path.join(root, "said")
     return record([sys.executable, "-m", "pithstore.torture.workload", store, said, str(seed), *_STEPS], root)
 
 
-def _finding(deeds: Sequence[Deed], room: str, seed: int) -> str | None:
-    choice = random.Random(seed)  # noqa: S311 - so that it can be done again
+def finding(deeds: Sequence[Deed], room: str, seed: int) -> str | None:
+    """What is wrong with the store after a cut by chance; the deeds are those in `recorded` in the room."""
+    choice = random.Random(seed)
     cut = choice.randrange(len(deeds) + 1)
-    recorded, image = os.path.join(room, "recorded"), os.path.join(room, "image")
-    medium = Medium(recorded)
+    root, image = os.path.join(room, "recorded"), os.path.join(room, "image")
+    medium = Medium(root)
     for deed in deeds[:cut]:
         medium.do(deed)
     shutil.rmtree(image, ignore_errors=True)
     os.mkdir(image)
-    write_image(medium.image(choice), image)
-    said = medium.read(os.path.join(recorded, "said"))
+    write_image(medium.image(choice, choice.choice(_LIKELY)), image)
+    said = medium.read(os.path.join(root, "said"))
     ended = in_child(partial(Standing.read(said).faults, os.path.join(image, "store")))
     faults = [ended.death] if ended.death else ended.result
     return f"cut after {cut} of {len(deeds)} deeds: {faults}" if faults else None

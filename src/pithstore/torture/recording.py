@@ -87,7 +87,7 @@ def record(command: Sequence[str], root: str) -> list[Deed]:
     with tempfile.TemporaryDirectory() as scratch:
         log = os.path.join(scratch, "log")
         preload = {"LD_PRELOAD": _library(scratch), "RECORD_ROOT": root, "RECORD_LOG": log}
-        subprocess.run(command, env=os.environ | preload, check=True, timeout=_PATIENCE)  # noqa: S603 - our own
+        subprocess.run(command, env=os.environ | preload, check=True, timeout=_PATIENCE)
         if not os.path.exists(log):
             raise Skipped("the system does not preload libraries")
         with open(log, "rb") as file:
@@ -101,7 +101,7 @@ def _library(scratch: str) -> str:
     built = os.path.join(scratch, "recorder.so")
     with as_file(files("pithstore.torture") / "recorder.c") as source:
         command = [compiler, "-O1", "-shared", "-fPIC", "-o", built, os.fspath(source), "-ldl", "-lpthread"]
-        subprocess.run(command, check=True, timeout=_PATIENCE)  # noqa: S603 - no text of others
+        subprocess.run(command, check=True, timeout=_PATIENCE)
     return built
 
 

@@ -10,6 +10,7 @@ import attrs
 
 from pithstore import bulk, ingest, taking, verify  # noqa: F401 - before children are forked, each of which needs them
 from pithstore.errors import Erased, NoStore, NotFound, PithstoreError
+from pithstore.pointer import Json
 from pithstore.store import Store
 from pithstore.store import open as open_store
 
@@ -19,7 +20,7 @@ _Key = tuple[str, int]
 class Acknowledgements:
     """A file to which whoever works on a store appends what was acknowledged, one line and one write each.
 
-    `put SOURCE NUMBER SNAPSHOT`, after the put; `dropping SOURCE NUMBER` before a version is taken away on purpose
+    `put SOURCE NUMBER SNAPSHOT` after the put; `dropping SOURCE NUMBER` before a version is taken away on purpose
     and `dropped SOURCE NUMBER` when that is done.
     """
 
@@ -28,6 +29,7 @@ class Acknowledgements:
 
     def say(self, word: str, source: object, number: int, snapshot: str = "") -> None:
         """Append a line."""
+        # One write: a child that is killed leaves a whole line or none.
         os.write(self._file, f"{word} {source} {number} {snapshot}\n".encode())
 
     def close(self) -> None:
@@ -90,12 +92,19 @@ class Standing:
 
     def _stuck(self, store: Store) -> Iterator[str]:
         """That a new record does not get a number of its own."""
-        record = {"source": {"kind": "k", "id": "after"}, "builder_version": "after", "new": os.urandom(8).hex()}
-        number = store.put(dict(record)).version.number
+        record: dict[str, Json] = {
+            "source": {"kind": "k", "id": "after"},
+            "builder_version": "after",
+            "new": os.urandom(8).hex(),
+        }
+        number = store.put(record).version.number
         known = [key[1] for key in (*self.there, *self.perhaps, *self.gone) if key[0] == "k:after"]
         if number in known:
             yield f"number {number} was given again"
-        if hashlib.sha256(store.get_bytes(f"k:after@{number}")).hexdigest() != store.prepare(dict(record)).snapshot.hex():
+        if (
+            hashlib.sha256(store.get_bytes(f"k:after@{number}")).hexdigest()
+            != store.prepare(record).snapshot.hex()
+        ):
             yield "what was put afterwards is not what comes back"
 
 

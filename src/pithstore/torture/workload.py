@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import cycle
 
 from pithstore.pointer import Json
 from pithstore.store import Store
@@ -28,25 +29,36 @@ def records(choice: random.Random, count: int) -> Iterator[dict[str, Json]]:
         }
 
 
-def put(store: Store, said: Acknowledgements, choice: random.Random, count: int = 3) -> None:
+def put(store: Store, said: Acknowledgements, choice: random.Random) -> None:
     """Put some records in one transaction, and acknowledge them."""
-    for result in store.put_batch([store.arrival(record) for record in records(choice, count)]):
+    for result in store.put_batch([store.arrival(record) for record in records(choice, 3)]):
         if result.stored:
             version = result.version
             said.say("put", version.source, version.number, version.snapshot.hex())
 
 
-def run(path: str, acknowledgements: str, seed: int, steps: Sequence[str]) -> None:
-    """Open or make the store at that path and take these steps, `put` or `compact`, one after the other."""
-    choice = random.Random(seed)  # noqa: S311 - so that it can be done again
+def compact(store: Store, _said: Acknowledgements, _choice: random.Random) -> None:
+    """Write the store anew, densely."""
+    store.compact()
+
+
+DEEDS: dict[str, Callable[[Store, Acknowledgements, random.Random], None]] = {"put": put, "compact": compact}
+"""What can be done to a store, by name."""
+
+
+def run(path: str, acknowledgements: str, seed: int, deeds: Iterable[str]) -> None:
+    """Open or make the store at that path and do these deeds, one after the other."""
+    choice = random.Random(seed)
     said = Acknowledgements(acknowledgements)
     with open_store(path, create=True) as store:
-        for step in steps:
-            if step == "compact":
-                store.compact()
-            else:
-                put(store, said, choice)
+        for deed in deeds:
+            DEEDS[deed](store, said, choice)
     said.close()
+
+
+def for_ever(path: str, acknowledgements: str, seed: int, deed: str) -> None:
+    """Do that deed again and again, with a put between two."""
+    run(path, acknowledgements, seed, cycle((deed, "put")))
 
 
 if __name__ == "__main__":

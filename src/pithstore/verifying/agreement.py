@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from pithstore.keys import line_key, time_key
 from pithstore.model import Line
+from pithstore.packs.run import Run
 from pithstore.report import Problem
 from pithstore.verifying.entries import History
 from pithstore.verifying.said import Said, read_moment
@@ -14,8 +15,10 @@ from pithstore.verifying.said import Said, read_moment
 
 def disagreements(history: History) -> Iterator[Problem]:
     """Where the versions of a source and its other entries do not name each other."""
-    packed = [said for stretch in history.stretches for said in stretch.said]
     yield from _numbers(history)
+    if not (history.loose or history.lines or history.times or history.head is not None) and history.stretches:
+        return  # the last run is head and line heads
+    packed = [said for stretch in history.stretches for said in stretch.said]
     if history.loose or history.lines:
         yield from _lines(history, packed)
     if history.loose or history.times:
@@ -28,7 +31,7 @@ def _numbers(history: History) -> Iterator[Problem]:
     """Numbers rise, from run to run and to the versions with entries of their own."""
     last = 0
     for stretch in history.stretches:
-        numbers = [said.number for said in stretch.said]
+        numbers = stretch.columns.numbers
         if numbers[0] <= last or any(b <= a for a, b in pairwise(numbers)):
             message = f"{history.source}: the run of {stretch.numbers} does not go on behind version {last}"
             yield Problem("run-wrong", message, history.source, numbers[-1])
@@ -87,11 +90,11 @@ def _head(history: History, versions: Sequence[Said]) -> Iterator[Problem]:
 
 def sections_of_heads(history: History) -> dict[int, int]:
     """How many sections the newest version of each builder has by the head of its line, by its number."""
-    packed = {
-        said.made.builder_version: (said.number, stretch.run)
-        for stretch in history.stretches
-        for said in stretch.said
-    }
+    packed: dict[str, tuple[int, Run]] = {}
+    for stretch in history.stretches:
+        numbers = stretch.columns.numbers
+        newest = {made.builder_version: number for made, number in zip(stretch.made, numbers, strict=True)}
+        packed.update([(builder, (number, stretch.run)) for builder, number in newest.items()])
     sections = {number: run.sections(builder) for builder, (number, run) in packed.items()}
-    sections.update((head.number, head.sections) for head in history.lines.values())
+    sections.update([(head.number, head.sections) for head in history.lines.values()])
     return sections

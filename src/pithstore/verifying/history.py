@@ -9,11 +9,12 @@ from pithstore import blobs
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Item, View
 from pithstore.errors import Damaged
-from pithstore.fingerprint import fingerprint_of, source_form
+from pithstore.fingerprint import fingerprint_of, source_form, sum_of
 from pithstore.keys import HEAD, RUN, SOURCES, VERSIONS, source_slot
 from pithstore.model import Source
 from pithstore.packs import homes as packed_homes
 from pithstore.packs.frame import Frame
+from pithstore.packs.frames import Stream
 from pithstore.packs.rebuild import Piece
 from pithstore.profile import Profile
 from pithstore.report import Problem
@@ -25,15 +26,15 @@ from pithstore.verifying.identity import IdentityCheck
 from pithstore.verifying.ledger import LedgerCheck, names_of
 from pithstore.verifying.rebuilding import (
     NOTHING,
+    Elsewhere,
     Expanded,
     LooseVersion,
     expand,
-    rebuild,
     rebuild_loosely,
     rebuild_without_frame,
     rebuilt_loosely,
 )
-from pithstore.verifying.said import Said, time_text
+from pithstore.verifying.said import Made, Said, time_text
 from pithstore.verifying.spaces import Found
 from pithstore.verifying.totals import Counts, SlotCounts
 
@@ -51,6 +52,7 @@ class HistoryCheck:
         self._found = found
         self._advance = advance
         self._identity = IdentityCheck(profile)
+        self._elsewhere = Elsewhere(engine)
         self._dictionaries: dict[bytes, bytes | Damaged] = {}
         self.ledger = LedgerCheck(profile, found)
         self.slots = SlotCounts()
@@ -104,34 +106,43 @@ class HistoryCheck:
             expanded = self._expand(stretch)
         except Damaged as error:
             self._say_frame(source, stretch, str(error))
-            for said, outcomes in zip(stretch.said, stretch.outcomes, strict=True):
+            for said, outcomes in zip(stretch.said, stretch.columns.outcomes, strict=True):
                 self._check_again(source, said, outcomes)
             return
         self._count_homes(expanded, stretch.run.position)
-        piece = rebuild(self._engine, expanded)
+        piece = self._elsewhere.rebuild(expanded)
         snapshots = list(piece.snapshots())
+        if snapshots == stretch.columns.snapshots:
+            self._check_piece(source, stretch, piece)
+        else:
+            self._check_row_by_row(source, stretch, expanded.frame, piece, snapshots)
+
+    def _check_row_by_row(
+        self, source: _Source, stretch: Stretch, frame: Frame, piece: Piece, snapshots: Sequence[bytes | None]
+    ) -> None:
+        """Look at the versions of a frame that are not all what its run says."""
         reason = _difference(stretch, snapshots)
         if reason is not None:
             self._say_frame(source, stretch, reason)
-        for row, (said, outcomes) in enumerate(zip(stretch.said, stretch.outcomes, strict=True)):
+        for row, (said, outcomes) in enumerate(zip(stretch.said, stretch.columns.outcomes, strict=True)):
             if row >= len(snapshots):
                 self._check_again(source, said, outcomes)
             elif snapshots[row] == said.snapshot:
                 self._check_version(source, said, piece, row, outcomes)
             else:
-                look = partial(_lost_sections, piece=piece, row=row, frame=expanded.frame)
+                look = partial(_lost_sections, piece=piece, row=row, frame=frame)
                 self._check_lost(source, said, look, outcomes)
 
     def _say_frame(self, source: _Source, stretch: Stretch, reason: str) -> None:
         self.unsound_frames.add(stretch.run.position)
         about = source.history.source
         message = f"{about}: the frame of {stretch.numbers} is damaged ({reason})"
-        self._found(Problem("frame-damaged", message, about, stretch.said[-1].number))
+        self._found(Problem("frame-damaged", message, about, stretch.last))
 
     def _expand(self, stretch: Stretch) -> Expanded:
         packed = stretch.frame
         if packed is None:
-            packed = self._engine.view(partial(read_frame_of, run=stretch.run))
+            packed = self._engine.view(lambda view: read_frame_of(Stream(view), stretch.run))
         if isinstance(packed, Damaged):
             raise packed
         return expand(packed, self._dictionaries)
@@ -183,7 +194,7 @@ class HistoryCheck:
     def _check_loose(self, source: _Source, said: Said, found: LooseVersion, outcomes: bytes | None) -> None:
         snapshot = Digest(said.snapshot)
         if found.manifest is None:
-            self._say(source, "manifest-missing", said, "its manifest is damaged or missing", digest=str(snapshot))
+            self._say(source, "manifest-missing", said.number, "its manifest is damaged or missing", digest=str(snapshot))
             self._skip(source)
         elif found.snapshot == snapshot:
             self._check_version(source, said, found.piece, found.row, outcomes)
@@ -201,24 +212,24 @@ class HistoryCheck:
                 self._say_section(source, said, section.name, section.digest)
         if sound:
             what = f"its sections do not add up to snapshot {snapshot}"
-            self._say(source, "snapshot-mismatch", said, what, digest=str(snapshot))
+            self._say(source, "snapshot-mismatch", said.number, what, digest=str(snapshot))
 
     def _say_section(self, source: _Source, said: Said, name: str, digest: Digest | None) -> None:
         blob = "" if digest is None else f" (blob {digest})"
         what = f"section {name!r}{blob} is damaged or missing"
-        self._say(source, "section-damaged", said, what, name, None if digest is None else str(digest))
+        self._say(source, "section-damaged", said.number, what, name, None if digest is None else str(digest))
 
     def _say(
         self,
         source: _Source,
         code: str,
-        said: Said,
+        number: int,
         what: str,
         section: str | None = None,
         digest: str | None = None,
     ) -> None:
         about = source.history.source
-        self._found(Problem(code, f"{about} version {said.number}: {what}", about, said.number, section, digest))
+        self._found(Problem(code, f"{about} version {number}: {what}", about, number, section, digest))
 
     def _skip(self, source: _Source) -> None:
         """A version cannot be rebuilt: what its slot should say cannot be known."""
@@ -231,14 +242,40 @@ class HistoryCheck:
         number, made = said.number, said.made
         difference = self._identity.difference(made, piece, row)
         if difference is not None:
-            self._say(source, "identity-mismatch", said, difference)
+            self._say(source, "identity-mismatch", number, difference)
         self.ledger.check(number, outcomes, piece, row)
-        sections = source.heads.get(number)
-        if sections is not None and sections != len(piece.rows[row]):
-            what = f"the head of builder {made.builder_version!r} says {sections} sections"
-            self._say(source, "line-wrong", said, what)
+        if number in source.heads:
+            self._check_sections(source, number, made, len(piece.rows[row]))
         times = time_text(said.observed_at), time_text(said.recorded_at)
-        source.count(piece, row, fingerprint_of(source.form, number, made.form, said.snapshot, *times))
+        source.counts.fingerprint += fingerprint_of(source.form, number, made.form, said.snapshot, *times)
+        source.count(piece, row)
+
+    def _check_piece(self, source: _Source, stretch: Stretch, piece: Piece) -> None:
+        """Look at all versions of a frame, which add up."""
+        numbers, snapshots, observed_at, recorded_at, _, outcomes = stretch.columns
+        self.ledger.check_piece(numbers, outcomes, piece)
+        for row, (number, made) in enumerate(zip(numbers, stretch.made, strict=True)):
+            difference = self._identity.difference(made, piece, row)
+            if difference is not None:
+                self._say(source, "identity-mismatch", number, difference)
+            if number in source.heads:
+                self._check_sections(source, number, made, len(piece.rows[row]))
+        rows = zip(
+            numbers,
+            [made.form for made in stretch.made],
+            snapshots,
+            map(time_text, observed_at),
+            map(time_text, recorded_at),
+            strict=True,
+        )
+        source.counts.fingerprint += sum_of(source.form, rows)
+        source.count_all(piece)
+
+    def _check_sections(self, source: _Source, number: int, made: Made, sections: int) -> None:
+        said = source.heads[number]
+        if said != sections:
+            what = f"the head of builder {made.builder_version!r} says {said} sections"
+            self._say(source, "line-wrong", number, what)
 
     def _check_sources(self) -> None:
         after: bytes | None = None
@@ -257,14 +294,19 @@ class _Source:
         self.slot = source_slot(history.source)
         self.form = source_form(history.source)
         self.heads = sections_of_heads(history)
-        self.counts = Counts()
+        self.counts = Counts(sources=min(history.versions, 1))
 
-    def count(self, piece: Piece, row: int, fingerprint: int) -> None:
+    def count(self, piece: Piece, row: int) -> None:
         counts = self.counts
         counts.versions += 1
         counts.sections += len(piece.rows[row])
         counts.canonical_bytes += piece.size(row)
-        counts.fingerprint += fingerprint
+
+    def count_all(self, piece: Piece) -> None:
+        counts = self.counts
+        counts.versions += len(piece.rows)
+        counts.sections += piece.sections
+        counts.canonical_bytes += piece.total
 
 
 def _difference(stretch: Stretch, snapshots: Sequence[bytes | None]) -> str | None:
@@ -272,12 +314,12 @@ def _difference(stretch: Stretch, snapshots: Sequence[bytes | None]) -> str | No
 
     A version of which a section lies elsewhere and is not to be had is none of the frame's.
     """
-    if len(snapshots) != len(stretch.said):
-        return f"it has {len(snapshots)} versions, and its run {len(stretch.said)}"
+    if len(snapshots) != stretch.run.count:
+        return f"it has {len(snapshots)} versions, and its run {stretch.run.count}"
     lost = [
-        str(said.number)
-        for said, found in zip(stretch.said, snapshots, strict=True)
-        if found not in (None, said.snapshot)
+        str(number)
+        for number, said, found in zip(stretch.columns.numbers, stretch.columns.snapshots, snapshots, strict=True)
+        if found not in (None, said)
     ]
     return f"not what it was: version {', '.join(lost)}" if lost else None
 

@@ -67,7 +67,7 @@ def missing_rows(view: View, about: Source, stretch: Stretch, digests: Sequence[
             message = (
                 f"{about}: blob {digest.hex()} is in the frame of {stretch.numbers}; the places do not say so"
             )
-            problems.append(Problem("places-wrong", message, about, stretch.said[-1].number, digest=digest.hex()))
+            problems.append(Problem("places-wrong", message, about, stretch.last, digest=digest.hex()))
     return problems
 
 

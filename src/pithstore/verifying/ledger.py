@@ -9,13 +9,14 @@ from functools import lru_cache
 from pithstore.declared.declared_bytes import Declaring, find_declaring
 from pithstore.declared.ledger import Ledger, Tally, add, decode_outcomes, encode_declarations, outcome_code, tally
 from pithstore.keys import SLOTS, source_slot
-from pithstore.packs.frame import read_name
-from pithstore.packs.rebuild import Piece, Shape
-from pithstore.profile import Profile
+from pithstore.packs.frame import Shape, read_name
+from pithstore.packs.rebuild import Piece
+from pithstore.profile import DECLARED, Profile
 from pithstore.report import Problem
 from pithstore.verifying.entries import History
 from pithstore.verifying.spaces import Found
 
+_NAME = DECLARED.encode()
 _SHORT, _KEPT = 1024, 4096
 
 _Told = tuple[Shape, bytes]
@@ -58,6 +59,20 @@ class LedgerCheck:
             self._say_wrong(number)
         if told:
             self._counts[self._slot][piece.shapes[row], told] += 1
+
+    def check_piece(self, numbers: Sequence[int], said: Sequence[bytes], piece: Piece) -> None:
+        """The same for all versions of a piece."""
+        if not self._known:
+            return
+        if self._declares and piece.mentions(_NAME):
+            for row, (number, outcomes) in enumerate(zip(numbers, said, strict=True)):
+                self.check(number, outcomes, piece, row)
+            return
+        self._names, self._declared, self._piece = (), [], None  # no section of these declares anything
+        if any(said):
+            for number, outcomes in zip(numbers, said, strict=True):
+                if outcomes:
+                    self._say_wrong(number)
 
     def _outcomes(self, piece: Piece, row: int) -> bytes:
         """What became of what each section declares, as the ledger keeps it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from hashlib import sha256
-from itertools import islice
+from itertools import compress, islice
 
 import attrs
 
@@ -17,9 +17,9 @@ from pithstore.engine import Engine, View
 from pithstore.errors import Damaged
 from pithstore.keys import version_key
 from pithstore.model import Manifest, Source
-from pithstore.packs.frame import Frame
+from pithstore.packs.frame import Frame, Shape, shape_of
 from pithstore.packs.packed_frame import unpack
-from pithstore.packs.rebuild import Piece, Shape, foreign_digests, piece_of, shape_of
+from pithstore.packs.rebuild import Piece, foreign_digests, piece_of
 from pithstore.verifying.entries import History, PackedFrame
 from pithstore.verifying.said import Said
 
@@ -57,20 +57,45 @@ def expand(packed: PackedFrame, dictionaries: Mapping[bytes, bytes | Damaged]) -
     if isinstance(dictionary, Damaged):  # though this process may remember it
         raise dictionary
     frame = Frame(unpack(*packed, lambda _: dictionary))
-    bodies = frame.all_bodies()
-    homes = [bodies[ordinal] for ordinal in frame.homes]
+    bodies, marks = frame.all_bodies(), frame.home_marks
+    homes = bodies if all(marks) else list(compress(bodies, marks))
     return Expanded(frame, bodies, [sha256(body).digest() for body in homes], sum(map(len, homes)))
 
 
-def rebuild(engine: Engine, expanded: Expanded) -> Piece:
-    """The versions of a frame, with the sections that lie elsewhere."""
-    frame = expanded.frame
-    digests = foreign_digests(frame, range(frame.versions)) if frame.foreigners else []
-    foreign: dict[Digest, bytes] = {}
-    if digests:
-        bodies = engine.view(partial(records.read_bodies, digests=digests))
-        foreign = {digest: body for digest, body in zip(digests, bodies, strict=True) if Digest.of(body) == digest}
-    return piece_of(frame, foreign, expanded.bodies)
+class Elsewhere:
+    """Sections that lie elsewhere than in the frame that names them; some are kept, as many frames name the same."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._kept: dict[Digest, bytes] = {}
+        self._room = _BYTES_AT_ONCE
+
+    def rebuild(self, expanded: Expanded) -> Piece:
+        """The versions of a frame."""
+        frame = expanded.frame
+        digests = foreign_digests(frame, range(frame.versions)) if frame.foreigners else ()
+        return piece_of(frame, self._read(digests) if digests else {}, expanded.bodies)
+
+    def _read(self, digests: Sequence[Digest]) -> dict[Digest, bytes]:
+        """Those of these bodies that are as their digests say."""
+        found = {digest: body for digest in digests if (body := self._kept.get(digest)) is not None}
+        lacking = [digest for digest in digests if digest not in found]
+        if lacking:
+            bodies = self._engine.view(partial(records.read_bodies, digests=lacking))
+            read = {
+                digest: body for digest, body in zip(lacking, bodies, strict=True) if Digest.of(body) == digest
+            }
+            self._keep(read)
+            found.update(read)
+        return found
+
+    def _keep(self, read: Mapping[Digest, bytes]) -> None:
+        self._room -= sum(map(len, read.values()))
+        if self._room < 0:
+            self._kept.clear()
+            self._room = _BYTES_AT_ONCE
+        else:
+            self._kept.update(read)
 
 
 def rebuilt_loosely(engine: Engine, histories: Sequence[History]) -> Iterator[LooseVersion]:

@@ -19,15 +19,13 @@ from pithstore.fingerprint import made_form, time_form
 from pithstore.times import from_microseconds
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Made:
-    """The builder and the source version of a version; that in canonical form, empty for none.
+    """The builder and the source version of a version; both in canonical form too, the latter empty for none.
 
-    `payload` is how both are encoded, `builder` the builder in canonical form, `form` how both stand in the
-    fingerprint.
+    `form` is how both stand in the fingerprint.
     """
 
-    payload: bytes
     builder_version: str
     builder: bytes
     source_version: bytes
@@ -36,46 +34,46 @@ class Made:
 
 @lru_cache(maxsize=1024)
 def made_of(payload: bytes) -> Made:
-    """What those bytes say; Damaged where they say nothing."""
+    """What those bytes say, mostly the same object for the same; Damaged where they say nothing."""
     reader = Reader(payload)
     builder_version = reader.text()
     source_version = payload[reader.at :]
     read_scalar(source_version)
     form = made_form(builder_version, source_version or b"null")
-    return Made(payload, builder_version, canonical(builder_version), source_version, form)
+    return Made(builder_version, canonical(builder_version), source_version, form)
 
 
 class Said(NamedTuple):
-    """What the index says of a version; the times are as they are encoded, in 8 bytes each."""
+    """What the index says of a version; the times in microseconds."""
 
     number: int
     snapshot: bytes
     made: Made
-    observed_at: bytes
-    recorded_at: bytes
+    observed_at: int
+    recorded_at: int
 
 
 def read_said(number: int, payload: bytes) -> Said:
     """The version that an entry of its own says; Damaged where it says none."""
-    snapshot, observed_at = payload[:DIGEST_BYTES], payload[DIGEST_BYTES : DIGEST_BYTES + 8]
     made_at = DIGEST_BYTES + 16
-    recorded_at = payload[DIGEST_BYTES + 8 : made_at]
+    if len(payload) < made_at:
+        raise Damaged("an encoded value is cut short")
+    observed_at = int.from_bytes(payload[DIGEST_BYTES : DIGEST_BYTES + 8], "big", signed=True)
+    recorded_at = int.from_bytes(payload[DIGEST_BYTES + 8 : made_at], "big", signed=True)
     time_text(observed_at)
     time_text(recorded_at)
-    return Said(number, snapshot, made_of(payload[made_at:]), observed_at, recorded_at)
+    return Said(number, payload[:DIGEST_BYTES], made_of(payload[made_at:]), observed_at, recorded_at)
 
 
 @lru_cache(maxsize=1024)
-def time_text(encoded: bytes) -> bytes:
+def time_text(microseconds: int) -> bytes:
     """A moment as it stands in the fingerprint; Damaged where there is no such moment."""
-    return time_form(read_moment(encoded))
+    return time_form(read_moment(microseconds))
 
 
-def read_moment(encoded: bytes) -> datetime:
-    """The moment that 8 bytes encode; Damaged where they encode none."""
-    if len(encoded) != 8:
-        raise Damaged("an encoded value is cut short")
+def read_moment(microseconds: int) -> datetime:
+    """The moment so long after 1970; Damaged where there is none."""
     try:
-        return from_microseconds(int.from_bytes(encoded, "big", signed=True))
+        return from_microseconds(microseconds)
     except OverflowError:
         raise Damaged("an encoded time is out of range") from None

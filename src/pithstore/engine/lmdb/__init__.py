@@ -22,6 +22,7 @@ from pithstore.engine.generations import (
 )
 from pithstore.engine.lmdb.environment import Environment, share
 from pithstore.engine.lmdb.open_generation import RESERVED, reserve
+from pithstore.engine.lmdb.receipt import Receipt, ReceiptState, note_receipt, store_receipt, sync_receipt
 from pithstore.engine.lmdb.successor import LmdbSuccessor
 from pithstore.engine.lmdb.transaction import MAX_KEY_BYTES, LmdbTransaction
 from pithstore.engine.lmdb.translate import lmdb_errors, translated
@@ -98,6 +99,19 @@ class LmdbEngine:
             )
         return cls(environment, readonly=readonly, patience=patience)
 
+    @staticmethod
+    def accept_state(directory: str | os.PathLike[str], *, patience: float = PATIENCE) -> None:
+        """Go on with the state that the store in that directory has, whatever its RECEIPT knows of.
+
+        For whoever put an old copy back on purpose.  NoStore, Damaged where the data file itself cannot be opened,
+        UsageError where this process has the store open.
+        """
+        from pithstore.engine.lmdb.at_rest import accept_state
+
+        root = os.fspath(directory)
+        with lmdb_errors(root), system_errors(root):
+            accept_state(root, patience)
+
     def view(self, fn: Callable[[View], T]) -> T:
         """What `fn` returns for one consistent state of the store."""
         environment = self._retain()
@@ -121,6 +135,11 @@ class LmdbEngine:
             if self._readonly:
                 raise UsageError(f"{environment.root} was opened read-only; open it for writing to change it")
             return LmdbSuccessor(environment, self._patience)
+
+    def receipt_state(self) -> ReceiptState:
+        """Whether the store could be told from an older copy of it; Damaged where it is one."""
+        with self._retained() as environment, lmdb_errors(environment.root):
+            return environment.receipt_state(self._patience)
 
     def stored_bytes(self) -> int:
         """How many bytes the files of the store take on the medium."""
@@ -169,7 +188,11 @@ def _create_generation(root: str, spaces: Sequence[str], first: Callable[[Update
             databases = {space: environment.open_db(space.encode(), txn=raw) for space in spaces}
             if first is not None:
                 LmdbTransaction(raw, databases).run(first)
+            receipt = store_receipt(raw, Receipt.begun().advanced())
     finally:
         environment.close()
     sync_directory(directory)
     move_current(root, FIRST_GENERATION)
+    note_receipt(root, receipt)
+    sync_receipt(root)
+    sync_directory(root)

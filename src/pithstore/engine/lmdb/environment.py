@@ -13,16 +13,24 @@ from pithstore.engine.generations import (
     CURRENT,
     Stamp,
     current_stamp,
-    hold_in_use,
+    hold_current,
     is_current,
     read_current,
     sweep,
 )
 from pithstore.engine.lmdb.data_file import check_data_file
 from pithstore.engine.lmdb.open_generation import RESERVED, OpenGeneration
+from pithstore.engine.lmdb.receipt import (
+    Receipt,
+    ReceiptState,
+    check_receipt,
+    note_receipt,
+    noted_receipt,
+    sync_receipt,
+)
 from pithstore.engine.system_errors import system_errors
 from pithstore.engine.write_lock import WriteLock
-from pithstore.errors import Damaged, StorageFailed, UsageError
+from pithstore.errors import StorageFailed, UsageError
 
 
 class Environment:
@@ -52,6 +60,7 @@ class Environment:
         self._lock = WriteLock(root)
         self._current = os.path.join(root, CURRENT)
         self._stamp: Stamp | None = None
+        self._noted = False
         try:
             self._follow_current(patience)
         except BaseException:  # whatever it is, Ctrl-C too: nothing may stay open behind it
@@ -60,32 +69,53 @@ class Environment:
 
     def view(self, fn: Callable[[View], T], patience: float) -> T:
         """What `fn` returns for one consistent state of the store."""
+        return self._read(lambda generation: generation.try_view(fn), patience)
+
+    def update(self, fn: Callable[[Update], T], patience: float) -> T:
+        """What `fn` returned in the run that was committed, and noted in RECEIPT."""
+        with self.writing(patience):
+            while True:
+                self.gate.enter()
+                try:
+                    seen = self._generation.map_bytes
+                    done = self._generation.try_commit(fn)
+                finally:
+                    self.gate.leave()
+                if done is not None:
+                    result, receipt = done
+                    if receipt is not None:
+                        self.note(receipt)
+                    return result
+                self._grow_map(seen)
+
+    def receipt(self, patience: float) -> Receipt | None:
+        """The receipt of the store's last commit, if it has one."""
+        return self._read(OpenGeneration.try_receipt, patience)
+
+    def note(self, receipt: Receipt) -> None:
+        """Note in RECEIPT what has become the store's last commit; whoever is `writing` calls it."""
+        note_receipt(self.root, receipt)
+        self._noted = True
+
+    def receipt_state(self, patience: float) -> ReceiptState:
+        """What RECEIPT is worth; Damaged where the store is not what it knows of."""
+        noted = noted_receipt(self.root)  # first: the store may go on meanwhile
+        check_receipt(self.root, noted, self.receipt(patience))
+        return ReceiptState.MISSING if noted is None else ReceiptState.SOUND
+
+    def _read(self, attempt: Callable[[OpenGeneration], tuple[T] | None], patience: float) -> T:
         self.gate.refuse_nested()
         while True:
             self._follow_current(patience)
             self.gate.enter()
             try:
                 seen = self._generation.map_bytes
-                done = self._generation.try_view(fn)
+                done = attempt(self._generation)
             finally:
                 self.gate.leave()
             if done is not None:
                 return done[0]
             self._grow_map(seen)
-
-    def update(self, fn: Callable[[Update], T], patience: float) -> T:
-        """What `fn` returned in the run that was committed."""
-        with self.writing(patience):
-            while True:
-                self.gate.enter()
-                try:
-                    seen = self._generation.map_bytes
-                    done = self._generation.try_update(fn)
-                finally:
-                    self.gate.leave()
-                if done is not None:
-                    return done[0]
-                self._grow_map(seen)
 
     @contextlib.contextmanager
     def writing(self, patience: float) -> Iterator[None]:
@@ -134,12 +164,10 @@ class Environment:
                     self._open_generation()
 
     def _open_generation(self) -> None:
-        directory, stamp, in_use = self._choose_generation()
+        noted = noted_receipt(self.root)  # before CURRENT is read: both may move on meanwhile, never back
+        directory, stamp, in_use = hold_current(self.root)
         try:
-            check_data_file(os.path.join(directory, "data.mdb"))
-            self._generation = OpenGeneration(
-                directory, self.spaces, self._later, readonly=self.readonly, map_size=self.map_size
-            )
+            self._generation = self._checked_generation(directory, noted)
         except BaseException:  # whatever it is, Ctrl-C too: nothing may stay open behind it
             os.close(in_use)
             raise
@@ -147,20 +175,17 @@ class Environment:
         if not self.readonly:
             sweep(self.root, directory)
 
-    def _choose_generation(self) -> tuple[str, Stamp, int]:
-        """The directory that counts, checked, with the stamp of CURRENT and a descriptor that keeps it."""
-        while True:
-            name, stamp = read_current(self.root)
-            directory = os.path.join(self.root, name)
-            try:
-                in_use = hold_in_use(directory)
-            except FileNotFoundError:
-                if current_stamp(self.root) == stamp:
-                    raise Damaged(f"{directory} is missing; restore the store from a copy") from None
-                continue  # a sweep was quicker: CURRENT names another one now
-            if current_stamp(self.root) == stamp:
-                return directory, stamp, in_use
-            os.close(in_use)
+    def _checked_generation(self, directory: str, noted: Receipt | None) -> OpenGeneration:
+        check_data_file(os.path.join(directory, "data.mdb"))
+        generation = OpenGeneration(
+            directory, self.spaces, self._later, readonly=self.readonly, map_size=self.map_size
+        )
+        try:
+            check_receipt(self.root, noted, generation.receipt())
+        except BaseException:  # whatever it is, Ctrl-C too: nothing may stay open behind it
+            generation.close()
+            raise
+        return generation
 
     def _close_generation(self) -> None:
         if self._stamp is not None:
@@ -203,6 +228,8 @@ class Environment:
         if _forget(self):
             with self.gate.exclusive():
                 self._close_generation()
+            if self._noted:
+                sync_receipt(self.root)
             self._lock.close()
 
     def leave_to_parent(self) -> None:
@@ -228,6 +255,20 @@ def _forget(environment: Environment) -> bool:
     for key in known:
         del _open[key]
     return bool(known)
+
+
+@contextlib.contextmanager
+def unopened(root: str) -> Iterator[None]:
+    """Keep this process from opening the store; UsageError where it has it open."""
+    with system_errors(root), _opening(root):
+        read_current(root)  # NoStore before anything else is said
+        status = os.stat(root)
+        environment = _open.get((status.st_dev, status.st_ino))
+        if environment is not None and not environment.unused:
+            raise UsageError(f"{root} is open in this process; close it before this")
+        if environment is not None:
+            environment.shut()  # before whoever left last gets to it
+        yield
 
 
 def share(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import lmdb
 
-from pithstore.engine import T, Update, View
+from pithstore.engine import Item, T, Update, View
+from pithstore.engine.lmdb.receipt import Receipt, store_receipt, stored_receipt
 from pithstore.engine.lmdb.transaction import LmdbTransaction
 from pithstore.engine.lmdb.translate import MAX_READERS
 from pithstore.errors import Damaged, StorageFailed
 
 RESERVED = 2**40  # bytes of address space; the file is as long as its last page
 _LEAST_MAP = 2**20
+_LOCK_FILE_BYTES = 64 * (MAX_READERS + 2)  # what mdb_env_setup_locks makes it
 _GROWTH_BETWEEN_READER_CHECKS = 2**20
 _UNFINISHED = b"unfinished successor"  # in LMDB's main database, where the spaces have their names
 
@@ -45,27 +47,83 @@ class OpenGeneration:
 
     def try_view(self, fn: Callable[[View], T]) -> tuple[T] | None:
         """What `fn` returned for one state; None where another process wrote beyond the map."""
+        return self._try_read(lambda raw: LmdbTransaction(raw, self._databases).run(fn))
+
+    def try_receipt(self) -> tuple[Receipt | None] | None:
+        """The receipt of the last commit, if it has one; None where another process wrote beyond the map."""
+        return self._try_read(self._receipt)
+
+    def receipt(self) -> Receipt | None:
+        """The receipt of the last commit, if it has one; the caller has the generation alone."""
+        while True:
+            seen = self.map_bytes
+            done = self.try_receipt()
+            if done is not None:
+                return done[0]
+            self._resize(seen)
+
+    def receipt_or_new(self) -> Receipt:
+        """The receipt of the last commit; where it has none, or a broken one, that of a new history."""
+        with contextlib.suppress(Damaged):
+            found = self.receipt()
+            if found is not None:
+                return found
+        while True:
+            seen = self.map_bytes
+            done = self._try_write(lambda raw: (store_receipt(raw, Receipt.begun().advanced()),))
+            if done is not None:
+                return done[0]
+            self._resize(seen)
+
+    def try_update(self, fn: Callable[[Update], T]) -> tuple[T] | None:
+        """What `fn` returned, committed to a successor; None where the map was too small, and nothing happened."""
+        return self._try_write(lambda raw: (LmdbTransaction(raw, self._databases).run(fn),))
+
+    def try_commit(self, fn: Callable[[Update], T]) -> tuple[T, Receipt | None] | None:
+        """What `fn` returned, committed to the store, and the receipt, if there was anything to commit.
+
+        None where the map was too small, and nothing happened.
+        """
+        return self._try_write(lambda raw: self._receipted(raw, fn))
+
+    def try_finish(self, fn: Callable[[Update], T], last: Receipt | None) -> tuple[tuple[T, Receipt]] | None:
+        """What `fn` returned, with which a successor is finished, and the receipt, the one after the store's last.
+
+        None where the map was too small, and nothing happened.
+        """
+
+        def finish(raw: lmdb.Transaction[bytes]) -> tuple[tuple[T, Receipt]]:
+            result = LmdbTransaction(raw, self._databases).run(fn)
+            raw.delete(_UNFINISHED)
+            return ((result, store_receipt(raw, (last or Receipt.begun()).advanced())),)
+
+        return self._try_write(finish)
+
+    def _receipted(self, raw: lmdb.Transaction[bytes], fn: Callable[[Update], T]) -> tuple[T, Receipt | None]:
+        transaction = _Noticing(raw, self._databases)
+        result = transaction.run(fn)
+        if not transaction.wrote:
+            return result, None
+        return result, store_receipt(raw, (self._receipt(raw) or Receipt.begun()).advanced())
+
+    def _receipt(self, raw: lmdb.Transaction[bytes]) -> Receipt | None:
+        return stored_receipt(raw, self._data_file)
+
+    def _try_read(self, read: Callable[[lmdb.Transaction[bytes]], T]) -> tuple[T] | None:
         try:
             raw = self._raw.begin()
         except lmdb.MapResizedError:
             return None
-        transaction = LmdbTransaction(raw, self._databases)
         try:
-            return (transaction.run(fn),)
+            return (read(raw),)
         finally:
             raw.abort()
 
-    def try_update(self, fn: Callable[[Update], T], *, finishes: bool = False) -> tuple[T] | None:
-        """What `fn` returned, committed; None where the map was too small, and nothing happened.
-
-        Where it finishes a successor the mark goes with it.
-        """
+    def _try_write(self, write: Callable[[lmdb.Transaction[bytes]], T]) -> T | None:
         raw: lmdb.Transaction[bytes] | None = None
         try:
             raw = self._raw.begin(write=True)
-            result = LmdbTransaction(raw, self._databases).run(fn)
-            if finishes:
-                raw.delete(_UNFINISHED)
+            result = write(raw)
             raw.commit()
         except (lmdb.MapFullError, lmdb.MapResizedError):
             _abort(raw)
@@ -74,7 +132,7 @@ class OpenGeneration:
             _abort(raw)
             raise
         self._check_readers_after_growth()
-        return (result,)
+        return result
 
     def unfinished(self) -> bool:
         """Whether this is a successor that was not finished: never one that took over, or was about to."""
@@ -131,6 +189,31 @@ class OpenGeneration:
                 raise Damaged(f"{self._data_file} lacks a space of its format; restore it from a copy") from None
 
 
+class _Noticing(LmdbTransaction):
+    """One that knows whether it wrote: a commit of nothing costs nothing, and needs no receipt."""
+
+    __slots__ = ("wrote",)
+
+    def __init__(self, raw: lmdb.Transaction[bytes], databases: Mapping[str, lmdb._Database | None]) -> None:
+        super().__init__(raw, databases)
+        self.wrote = False
+
+    def create_many(self, space: str, items: Iterable[Item], *, rising: bool = False) -> int:
+        created = super().create_many(space, items, rising=rising)
+        self.wrote |= created > 0
+        return created
+
+    def put_many(self, space: str, items: Iterable[Item]) -> None:
+        listed = list(items)
+        self.wrote |= bool(listed)
+        super().put_many(space, listed)
+
+    def delete_many(self, space: str, keys: Iterable[bytes]) -> int:
+        deleted = super().delete_many(space, keys)
+        self.wrote |= deleted > 0
+        return deleted
+
+
 def _abort(raw: lmdb.Transaction[bytes] | None) -> None:
     if raw is not None:
         with contextlib.suppress(lmdb.Error):  # a commit that failed has ended it already
@@ -139,6 +222,7 @@ def _abort(raw: lmdb.Transaction[bytes] | None) -> None:
 
 def reserve(directory: str, map_size: int, *, readonly: bool) -> lmdb.Environment:
     """The environment, with that much address space or as much of it as the system gives."""
+    _allocate_lock_file(directory)
     while True:
         try:
             return lmdb.open(
@@ -154,3 +238,20 @@ def reserve(directory: str, map_size: int, *, readonly: bool) -> lmdb.Environmen
             if map_size <= _LEAST_MAP:
                 raise
             map_size //= 2
+
+
+def _allocate_lock_file(directory: str) -> None:
+    """See that lock.mdb has its blocks: LMDB writes to it as mapped memory, which on a full disk ends the process.
+
+    An OSError says that the disk is full.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        file = os.open(os.path.join(directory, "lock.mdb"), flags, 0o600)
+    except OSError:
+        return  # LMDB says it better, or does without
+    try:
+        if os.fstat(file).st_blocks * 512 < _LOCK_FILE_BYTES and hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file, 0, _LOCK_FILE_BYTES)
+    finally:
+        os.close(file)

@@ -22,6 +22,7 @@ from pithstore.engine.generations import (
 from pithstore.engine.lmdb.data_file import check_data_file
 from pithstore.engine.lmdb.environment import Environment
 from pithstore.engine.lmdb.open_generation import OpenGeneration
+from pithstore.engine.lmdb.receipt import Receipt, sync_receipt
 from pithstore.engine.lmdb.translate import lmdb_errors
 from pithstore.engine.system_errors import system_errors
 from pithstore.errors import Damaged, PithstoreError, StorageFailed, StoreBusy, UsageError
@@ -69,9 +70,10 @@ class LmdbSuccessor:
             self._opened()
             if environment.directory != self._current:
                 raise StoreBusy(f"{environment.root}: another successor took over meanwhile; begin a new one")
-            result = environment.view(lambda view: self._run(_finish(fn, view)), self._patience)
+            last = environment.receipt(self._patience)
+            result, receipt = environment.view(lambda view: self._run(_finish(fn, view, last)), self._patience)
             with system_errors(environment.root):
-                self._become_current()
+                self._become_current(receipt)
             return result
 
     def discard(self) -> None:
@@ -104,16 +106,19 @@ class LmdbSuccessor:
                 self._leave()
                 raise
 
-    def _become_current(self) -> None:
+    def _become_current(self, receipt: Receipt) -> None:
         """Move CURRENT here, and let the store's own environment open what this one must have closed before.
 
-        Everything is on the medium before CURRENT is: commits are synced, then the names of the files are.
+        Everything is on the medium before CURRENT is: commits are synced, then the names of the files are.  And
+        CURRENT is before RECEIPT is: after a power loss it would know of more than CURRENT leads to.
         """
         root, name = self._environment.root, os.path.basename(self._directory)
         sync_directory(self._directory)
         sync_directory(root)
         try:
             move_current(root, name)
+            self._environment.note(receipt)
+            sync_receipt(root)
         finally:
             if read_current(root)[0] == name:
                 with self._gate.exclusive():
@@ -203,8 +208,10 @@ class LmdbSuccessor:
             yield
 
 
-def _finish(fn: Callable[[View, Update], T], view: View) -> Callable[[OpenGeneration], tuple[T] | None]:
-    return lambda generation: generation.try_update(lambda tx: fn(view, tx), finishes=True)
+def _finish(
+    fn: Callable[[View, Update], T], view: View, last: Receipt | None
+) -> Callable[[OpenGeneration], tuple[tuple[T, Receipt]] | None]:
+    return lambda generation: generation.try_finish(lambda tx: fn(view, tx), last)
 
 
 _open: set[LmdbSuccessor] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice, takewhile
 from typing import Self
 
 import lmdb
@@ -66,19 +67,17 @@ class LmdbTransaction:
         limit: int,
         reverse: bool = False,
     ) -> list[Item]:
-        if self._at(space)[1] is None:
+        raw, database = self._at(space)
+        if database is None:
             return []
-        cursor = self._cursor(space)
-        found = _place_before(cursor, prefix, after) if reverse else _place_after(cursor, prefix, after)
-        step = cursor.prev if reverse else cursor.next
-        items: list[Item] = []
-        while found and len(items) < limit:
-            key = cursor.key()
-            if not key.startswith(prefix):
-                break
-            items.append((key, cursor.value()))
-            found = step()
-        return items
+        cursor = raw.cursor(db=database)
+        if not (_place_before if reverse else _place_after)(cursor, prefix, after):
+            return []
+        if limit == 1:  # as whoever looks for one version asks
+            item = cursor.item()
+            return [item] if item[0].startswith(prefix) else []
+        found = islice(cursor.iterprev() if reverse else cursor.iternext(), limit)
+        return list(takewhile(lambda item: item[0].startswith(prefix), found) if prefix else found)
 
     def create_many(self, space: str, items: Iterable[Item], *, rising: bool = False) -> int:
         listed = _listed(items)

@@ -1,0 +1,86 @@
+"""What may be left that nothing reaches, and what puts name again while a gc looks.
+
+Whoever takes versions away says that something may be left.  While a gc is at work, its mark is in `meta`, and
+every put notes the sections that its new versions name, in the same transaction: what nothing reached may be in
+use again, and the gc leaves it alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pithstore.codec import Reader, write_number
+from pithstore.digest import Digest
+from pithstore.engine import Engine, Update, View
+from pithstore.errors import StoreBusy
+from pithstore.keys import META, REUSED
+from pithstore.meta import new_writer
+from pithstore.model import Manifest
+from pithstore.seal import seal, seal_many, unseal
+
+_LEFT, _COLLECTING = b"garbage", b"collecting"
+_NOTES_AT_ONCE = 10_000
+
+
+def leave(update: Update) -> None:
+    """Say that something may be left that nothing reaches."""
+    update.create_many(META, [(_LEFT, seal(META, _LEFT, b""))])
+
+
+def is_left(view: View) -> bool:
+    """Whether something may be left that nothing reaches; if not, nothing is."""
+    return view.has_many(META, [_LEFT])[0]
+
+
+def begin(engine: Engine) -> int:
+    """The mark of a gc that begins now, where no other one is at work; what one that died left is taken away."""
+    end(engine)
+    return engine.update(_mark)
+
+
+def _mark(update: Update) -> int:
+    mark = new_writer(update)
+    update.put_many(META, [(_COLLECTING, seal(META, _COLLECTING, write_number(mark)))])
+    return mark
+
+
+def check_mark(view: View, mark: int) -> None:
+    """Return if puts still note what they name for the gc with that mark."""
+    (value,) = view.get_many(META, [_COLLECTING])
+    if value is None or Reader(unseal(META, _COLLECTING, value)).number() != mark:
+        raise StoreBusy("another gc or a compaction began meanwhile; run gc again")
+
+
+def end(engine: Engine) -> None:
+    """No gc is at work any more."""
+    engine.update(stop_noting)
+    while engine.update(_clear_some):
+        pass
+
+
+def none_is_left(update: Update, mark: int) -> None:
+    """The gc with that mark has removed all that nothing reached."""
+    check_mark(update, mark)
+    update.delete_many(META, [_LEFT])
+
+
+def stop_noting(update: Update) -> None:
+    """Puts note nothing any more."""
+    if update.has_many(META, [_COLLECTING])[0]:
+        update.delete_many(META, [_COLLECTING])
+
+
+def _clear_some(update: Update) -> int:
+    return update.delete_many(REUSED, [key for key, _ in update.scan(REUSED, limit=_NOTES_AT_ONCE)])
+
+
+def note(update: Update, named: Iterable[Manifest]) -> None:
+    """Note the sections that new versions name, if a gc is at work."""
+    if update.has_many(META, [_COLLECTING])[0]:
+        digests = {section.digest for manifest in named for section in manifest.sections}
+        update.create_many(REUSED, seal_many(REUSED, ((digest, b"") for digest in digests)))
+
+
+def noted(view: View, digests: Sequence[Digest]) -> list[bool]:
+    """Which of the digests were noted, whatever their notes say."""
+    return view.has_many(REUSED, digests)
