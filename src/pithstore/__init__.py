@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from pithstore.reader import Reader
     from pithstore.record import manifest_digest, snapshot_hash
     from pithstore.references import Ref
-    from pithstore.report import BackupReport, CompactReport, Problem, Stat, VerifyReport
+    from pithstore.report import BackupReport, CompactReport, Lost, Problem, Salvaged, Stat, VerifyReport
     from pithstore.results import PutResult, PutSummary
+    from pithstore.salvaging.salvage import salvage
     from pithstore.store import Store, open  # noqa: A004 - read as pithstore.open
 
 _HOMES = {
@@ -69,7 +70,8 @@ _HOMES = {
     "reader": ("Reader",),
     "record": ("manifest_digest", "snapshot_hash"),
     "references": ("Ref",),
-    "report": ("BackupReport", "CompactReport", "Problem", "Stat", "VerifyReport"),
+    "report": ("BackupReport", "CompactReport", "Lost", "Problem", "Salvaged", "Stat", "VerifyReport"),
+    "salvaging.salvage": ("salvage",),
     "store": ("Store", "open"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -88,6 +90,7 @@ __all__ = [
     "Limits",
     "LogEntry",
     "LogFilter",
+    "Lost",
     "Manifest",
     "NoStore",
     "NotFound",
@@ -98,6 +101,7 @@ __all__ = [
     "PutSummary",
     "Reader",
     "Ref",
+    "Salvaged",
     "SectionDiff",
     "Source",
     "Stat",
@@ -114,6 +118,7 @@ __all__ = [
     "manifest_digest",
     "open",
     "patch",
+    "salvage",
     "snapshot_hash",
 ]
 __version__ = "0.1.0"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import attrs
 
-from pithstore.codec import Place, decode_place, write_place
+from pithstore.codec import HOME_BYTES, Place, decode_place, write_place
 from pithstore.digest import Digest
 from pithstore.engine import Item, Update, View
 from pithstore.errors import Damaged
@@ -19,6 +19,8 @@ from pithstore.tail import TailEnd, cut, holds, lay_out, slices
 _VALUES_AT_ONCE = 64
 _COMPARED = 50_000
 _LONGEST_KEY = b"\xff" * 8
+NOBODY = bytes(HOME_BYTES)
+"""The home of a blob that only versions in frames name, none of which is its home: it stays in the index."""
 
 
 def locate_many(view: View, digests: Sequence[Digest]) -> list[Place | None]:
@@ -197,4 +199,4 @@ def tails(view: View) -> dict[int, range]:
 
 
 def _sequence(key: bytes) -> int:
-    return int.from_bytes(key[4:], "big")
+    return int.from_bytes(key[4:8], "big")

@@ -117,10 +117,7 @@ def _decode(raw: bytes) -> str:
 
 
 def _read_time(raw: bytes) -> datetime:
-    try:
-        return from_microseconds(int.from_bytes(raw, "big", signed=True))
-    except OverflowError:
-        raise Damaged("an encoded time is out of range") from None
+    return from_microseconds(int.from_bytes(raw, "big", signed=True))
 
 
 def _write_time(moment: datetime) -> bytes:
@@ -273,6 +270,8 @@ def _section_pieces(data: bytes) -> list[bytes]:
 @lru_cache(maxsize=4096)  # most sections are those of the version before
 def _section(piece: bytes) -> SectionEntry:
     ((name, digest, size),) = _sections(piece)
+    if size > LARGEST_RECORD_BYTES:
+        raise Damaged("an encoded section is larger than one can be")
     return SectionEntry(name, Digest(digest), size)
 
 

@@ -7,7 +7,7 @@ why each door is shut.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import TypeAlias
@@ -23,7 +23,7 @@ from pithstore.parse import double, overgrown
 from pithstore.pointer import Json, read_pointer
 from pithstore.profile import PITH, Profile
 from pithstore.reading import Reading, Section, of_sections, read_record, read_section
-from pithstore.section_memo import SectionMemo
+from pithstore.section_memo import Known, Layout, SectionMemo, charge_of
 
 SMALL = 4096
 """Bytes of a text from which on it is split into sections to be looked up: a smaller one is sooner parsed."""
@@ -36,6 +36,9 @@ _LEAST_MEMBER = len('"":0,')
 
 _WRITTEN_LEVELS = 255
 """Levels of a record that orjson writes at most: 254 in a section."""
+
+_GUESS_BYTES = 100
+_SPACE = b" \t\n\r"
 
 _USUAL_BYTES = 4096
 """Bytes of a text outside its sections, names and spaces, up to which its names are remembered."""
@@ -59,11 +62,12 @@ def read(
     limits: Limits = DEFAULT_LIMITS,
     wanted: Collection[str] = (),
     memo: SectionMemo | None = None,
+    source_id: str = PITH.source_id,
 ) -> Reading | None:
     """What the text says, as the definition reads and writes it; None where only the definition can tell.
 
     `wanted` are the names of the sections of which the values are needed.  A section that the memo knows is taken
-    from there, and one that is read is kept in it.
+    from there, and one that is read is kept in it; `source_id` is the rule of a profile.
     """
     try:
         data = text if isinstance(text, bytes) else text.encode()
@@ -71,7 +75,7 @@ def read(
             return None
         if memo is None or len(data) < SMALL:
             return _read(data, limits, wanted)
-        return _recall(data, limits, wanted, memo)
+        return _recall(data, limits, wanted, memo, source_id)
     except (ValueError, orjson.JSONEncodeError, RecursionError):  # msgspec.DecodeError is a ValueError
         return None  # not JSON, not UTF-8, a lone surrogate, not finite, an integer over 64 bits, over 254 levels
 
@@ -164,40 +168,122 @@ def _overgrown(data: bytes, limits: Limits) -> bool:
     return overgrown(data, limits)
 
 
-def _recall(data: bytes, limits: Limits, wanted: Collection[str], memo: SectionMemo) -> Reading:
-    """The text split into sections, each found in the memo or parsed on its own."""
+def _recall(data: bytes, limits: Limits, wanted: Collection[str], memo: SectionMemo, source_id: str) -> Reading:
+    """The text taken apart into sections, each known to the memo or parsed on its own."""
     if _overgrown(data, limits):
         raise _Unsure
+    guess = guess_source(data, source_id)
+    before = memo.find(guess)
+    known = (_follow(data, before) if before is not None else None) or _split(data, limits, before)
+    if known is None:
+        return _read(data, limits, wanted)
+    layout, found = known.layout, known.sections
+    if len(found) > limits.sections:
+        raise _Unsure
+    if known is not before:
+        memo.keep(guess, known)
+    values: dict[str, Json] = {
+        name: _PLAIN_DECODER.decode(section.body)
+        for name, section in zip(layout.names, found, strict=True)
+        if name in wanted
+    }
+    sections = [found[i] for i in layout.order]
+    return of_sections(sections, _fill(layout.frame, [section.body for section in sections]), values)
+
+
+def guess_source(text: bytes, source_id: str) -> bytes:
+    """The bytes where, by that rule of a profile, the id of the source seems to stand: nothing depends on it.
+
+    Texts about one source have the same.
+    """
+    at = 0
+    for mark in _marks(source_id):
+        at = text.find(mark, at)
+    return text[at : text.find(b",", at)][:_GUESS_BYTES] if at > 0 else b""
+
+
+@lru_cache(maxsize=64)
+def _marks(source_id: str) -> list[bytes]:
+    """The names that stand, one behind the other, in front of the id of the source."""
+    return [b'"%b"' % name.encode() for name in read_pointer(source_id)] if source_id.startswith("/") else []
+
+
+def _follow(data: bytes, before: Known) -> Known | None:
+    """What the text says if its sections have the names, order and spaces of the last one; None if not.
+
+    A section is known where its last text stands between its start and that of the next one; else all that stands
+    there is parsed.  So starts and sections are well-formed, and together they are all of the text.
+    """
+    end = data.rfind(b"}")
+    starts, texts = before.layout.starts, before.texts
+    if not starts or data[end + 1 :].strip(_SPACE):
+        return None
+    changed: list[tuple[int, bytes]] = []
+    at = 0
+    for i, (start, text) in enumerate(zip(starts, texts, strict=True)):
+        if not data.startswith(start, at):
+            return None
+        at += len(start)
+        if data.startswith(text, at):
+            at += len(text)
+            continue
+        stop = data.find(starts[i + 1], at, end) if i + 1 < len(starts) else end
+        if stop < 0:
+            return None
+        changed.append((i, data[at:stop]))
+        at = stop
+    return _learn_changed(before, changed) if at == end else None
+
+
+def _learn_changed(before: Known, changed: Sequence[tuple[int, bytes]]) -> Known | None:
+    """What was known, with these texts in their places; None where only the definition can tell what one says."""
+    if not changed:
+        return before
+    texts, sections, charge = list(before.texts), list(before.sections), before.charge
+    try:
+        for i, text in changed:
+            section = _learn(before.layout.names[i], text)
+            charge += charge_of(text, section) - charge_of(texts[i], sections[i])
+            texts[i], sections[i] = text, section
+    except (ValueError, orjson.JSONEncodeError, RecursionError):
+        return None
+    return Known(before.layout, tuple(texts), tuple(sections), charge)
+
+
+def _split(data: bytes, limits: Limits, before: Known | None) -> Known | None:
+    """What any text says, with what was known before; None for one that is sooner parsed as a whole."""
     texts = {name: bytes(raw) for name, raw in _SPLITTER.decode(data).items()}
     if len(texts) > limits.sections:
         raise _Unsure
     sizes = [len(text) for text in texts.values()]
     if max(sizes, default=0) > LONE * len(data):
-        return _read(data, limits, wanted)
-    names = tuple(sorted(texts))
-    outside = len(data) - sum(sizes)
-    frame = _usual_frame(names) if outside <= _USUAL_BYTES else _frame(names)
-    if not 0 <= outside - sum(map(len, frame)) < _LEAST_MEMBER:
-        _check_members(data, _fill(frame, [texts[name] for name in names]), odd=False)
-    keys = [(name, texts[name]) for name in names]
-    sections = [
-        found or _learn(name, text, memo) for (name, text), found in zip(keys, memo.find_many(keys), strict=True)
-    ]
-    values: dict[str, Json] = {
-        name: _PLAIN_DECODER.decode(section.body)
-        for name, section in zip(names, sections, strict=True)
-        if name in wanted
-    }
-    return of_sections(sections, _fill(frame, [section.body for section in sections]), values)
+        return None
+    names, outside = tuple(texts), len(data) - sum(sizes)
+    spaced = data.startswith(b"".join((b"{", *map(start_of, names[:1]), b" ")))
+    layout = _usual_layout(names, spaced) if outside <= _USUAL_BYTES else _layout(names, spaced)
+    if not 0 <= outside - sum(map(len, layout.frame)) < _LEAST_MEMBER:
+        _check_members(data, _fill(layout.frame, [texts[names[i]] for i in layout.order]), odd=False)
+    known = {} if before is None else dict(zip(before.layout.names, before.sections, strict=True))
+    same = set() if before is None else set(zip(before.layout.names, before.texts, strict=True))
+    sections = [known[name] if (name, text) in same else _learn(name, text) for name, text in texts.items()]
+    return Known(layout, tuple(texts.values()), tuple(sections), sum(map(charge_of, texts.values(), sections)))
 
 
-def _frame(names: tuple[str, ...]) -> list[bytes]:
+def _layout(names: tuple[str, ...], spaced: bool) -> Layout:
+    """The layout of a text with these sections, as JSON is usually written: with or without spaces."""
+    comma, space = (b", ", b" ") if spaced else (b",", b"")
+    starts = tuple([(comma if i else b"{") + start_of(name) + space for i, name in enumerate(names)])
+    order = tuple(sorted(range(len(names)), key=names.__getitem__))
+    return Layout(names, starts, order, _frame([names[i] for i in order]))
+
+
+_usual_layout = lru_cache(maxsize=256)(_layout)
+
+
+def _frame(names: Sequence[str]) -> list[bytes]:
     """What `join` puts around the bytes of sections with these names, with a gap for each of them."""
     pieces = [piece for name in names for piece in (b"," + start_of(name), b"")] or [b","]
     return [b"{" + pieces[0][1:], *pieces[1:], b"}"]
-
-
-_usual_frame = lru_cache(maxsize=256)(_frame)
 
 
 def _fill(frame: list[bytes], bodies: list[bytes]) -> bytes:
@@ -207,15 +293,13 @@ def _fill(frame: list[bytes], bodies: list[bytes]) -> bytes:
     return b"".join(pieces)
 
 
-def _learn(name: str, text: bytes, memo: SectionMemo) -> Section:
-    """The section parsed, and kept in the memo."""
+def _learn(name: str, text: bytes) -> Section:
+    """The section parsed."""
     value: Json = _DECODER.decode(text)
     spell = _Spelling()
     body = spell.write(value)
     _check_members(text, body, spell.odd)
-    section = read_section(name, value, text if text == body else body, spell.write)
-    memo.keep((name, text), section)
-    return section
+    return read_section(name, value, text if text == body else body, spell.write)
 
 
 def _check_members(text: bytes, kept: bytes, odd: bool) -> None:

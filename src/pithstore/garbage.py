@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pithstore.codec import Reader, write_number
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Update, View
-from pithstore.errors import StoreBusy
+from pithstore.errors import Damaged, StoreBusy
 from pithstore.keys import META, REUSED
 from pithstore.meta import new_writer
 from pithstore.model import Manifest
@@ -23,13 +23,34 @@ _NOTES_AT_ONCE = 10_000
 
 
 def leave(update: Update) -> None:
-    """Say that something may be left that nothing reaches."""
-    update.create_many(META, [(_LEFT, seal(META, _LEFT, b""))])
+    """Say that something is taken away, and that something may be left that nothing reaches."""
+    _write(update, times(update) + 1, left=True)
 
 
 def is_left(view: View) -> bool:
     """Whether something may be left that nothing reaches; if not, nothing is."""
-    return view.has_many(META, [_LEFT])[0]
+    return _read(view)[1]
+
+
+def times(view: View) -> int:
+    """How often something was taken away: if that is another number, what was read before may not be there."""
+    return _read(view)[0]
+
+
+def _read(view: View) -> tuple[int, bool]:
+    (value,) = view.get_many(META, [_LEFT])
+    if value is None:
+        return 0, False
+    try:
+        reader = Reader(unseal(META, _LEFT, value))
+        return reader.number(), bool(reader.number())
+    except Damaged:  # verify says so; what it said is not needed to go on
+        return 0, True
+
+
+def _write(update: Update, count: int, *, left: bool) -> None:
+    payload = write_number(count) + write_number(left)
+    update.put_many(META, [(_LEFT, seal(META, _LEFT, payload))])
 
 
 def begin(engine: Engine) -> int:
@@ -61,7 +82,8 @@ def end(engine: Engine) -> None:
 def none_is_left(update: Update, mark: int) -> None:
     """The gc with that mark has removed all that nothing reached."""
     check_mark(update, mark)
-    update.delete_many(META, [_LEFT])
+    if is_left(update):
+        _write(update, times(update), left=False)
 
 
 def stop_noting(update: Update) -> None:

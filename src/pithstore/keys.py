@@ -187,9 +187,9 @@ def read_time_key(key: bytes) -> tuple[datetime, int]:
     """The moment and the number at the end of a key of `time_key` or `check_key`; Damaged for one without them."""
     try:
         moment, number = _TIME_AND_NUMBER.unpack(key[-_TIME_AND_NUMBER.size :])
-        return from_microseconds(moment - _TIME_ZERO), number
-    except (struct.error, OverflowError):
+    except struct.error:
         raise Damaged("a key does not end with a time and a number") from None
+    return from_microseconds(moment - _TIME_ZERO), number
 
 
 def check_key(source: Source, checked_at: datetime, sequence: int) -> bytes:

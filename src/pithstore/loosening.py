@@ -12,7 +12,7 @@ from functools import partial
 
 import attrs
 
-from pithstore import blobs, journal, manifests, meta, records, versions
+from pithstore import blobs, garbage, journal, manifests, meta, records, versions
 from pithstore.blobs import Blob
 from pithstore.codec import encode_head, encode_line_head, encode_version
 from pithstore.digest import Digest
@@ -69,6 +69,7 @@ def _loosen_some(update: Update, source: Source, first: int, end: TailEnd | None
         loosened += run.count
         size += sum(len(blob.body) for blob in brought)
     if loosened:
+        garbage.leave(update)  # the frames
         journal.note(update, [source])
     return _Step(loosened, end)
 

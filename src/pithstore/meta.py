@@ -9,7 +9,7 @@ from pithstore.canonical import CANONICAL_FORM, canonical
 from pithstore.codec import Reader, read_json, write_number
 from pithstore.engine import Update, View
 from pithstore.errors import Damaged, FormatUnknown
-from pithstore.keys import META
+from pithstore.keys import MAX_NUMBER, META
 from pithstore.pointer import Json
 from pithstore.seal import seal, unseal
 
@@ -27,9 +27,19 @@ _FORMAT, _CONFIGURATION, _WRITERS, _LEDGER_PARTIAL = b"format", b"configuration"
 
 def write_first(update: Update, configuration: Configuration) -> None:
     """Write what every store has from its first moment on."""
+    write_format(update)
+    write_configuration(update, configuration)
+
+
+def write_format(update: Update) -> None:
+    """Say that the store is of this format, and keeps the ledger."""
+    _write_features(update, {LEDGER})
+
+
+def write_configuration(update: Update, configuration: Configuration) -> None:
+    """Say what the store is created with."""
     from pithstore.wire import to_json  # cattrs takes long to import and is needed only where a profile is
 
-    _write_features(update, {LEDGER})
     _put(update, _CONFIGURATION, to_json(configuration))
 
 
@@ -96,7 +106,10 @@ def read_configuration(view: View) -> Configuration:
 def writers(view: View) -> int:
     """How many writers the store has had; their numbers are below."""
     (value,) = view.get_many(META, [_WRITERS])
-    return 0 if value is None else Reader(unseal(META, _WRITERS, value)).number()
+    count = 0 if value is None else Reader(unseal(META, _WRITERS, value)).number()
+    if count > MAX_NUMBER:
+        raise Damaged("the store has had more writers than can be")
+    return count
 
 
 def new_writer(update: Update) -> int:

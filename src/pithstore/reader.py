@@ -331,17 +331,15 @@ class Reader:
 
 def to_ref(ref: Ref | Source | Version | str) -> Ref:
     """The reference that was given; UsageError for a text that is none."""
-    match ref:
-        case Ref():
-            return ref
-        case Source():
-            return Ref(ref)
-        case Version():
-            from pithstore.selectors import ByNumber
+    if isinstance(ref, str):
+        return read_ref(ref)
+    if isinstance(ref, Ref):
+        return ref
+    if isinstance(ref, Source):
+        return Ref(ref)
+    from pithstore.selectors import ByNumber
 
-            return Ref(ref.source, ByNumber(ref.number))
-        case _:
-            return read_ref(ref)
+    return Ref(ref.source, ByNumber(ref.number))
 
 
 def horizon_of(at: datetime | str | None, as_recorded: datetime | str | None, builder: str | None) -> Horizon:

@@ -52,7 +52,7 @@ def prepare(
     Text passes `parse`, a mapping passes `check_value`: both end with the same bytes for the same record.  A memo
     changes nothing but the time that texts take of which most sections were prepared before.
     """
-    reading = _read(record, limits, profile.sections(), memo)
+    reading = _read(record, limits, profile.sections(), memo, profile.source_id)
     if reading:
         identity = identify(reading.values, profile)
     else:
@@ -97,12 +97,13 @@ def _read(
     limits: Limits,
     wanted: Collection[str] = (),
     memo: SectionMemo | None = None,
+    source_id: str = PITH.source_id,
 ) -> Reading | None:
     if not isinstance(record, str | bytes):
         return None
     from pithstore import fast_path  # brings orjson and msgspec, which nothing but a text needs
 
-    return fast_path.read(record, limits, wanted, memo)
+    return fast_path.read(record, limits, wanted, memo, source_id)
 
 
 def snapshot_hash(record: str | bytes | dict[str, Json], limits: Limits = DEFAULT_LIMITS) -> Digest:

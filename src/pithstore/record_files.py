@@ -103,8 +103,8 @@ class _Lines:
         self._stream = stream
         self._limit = limit
         self._line = self._bytes = 0
-        self.read: list[bytes] | None = []
-        """Everything that was read so far, while it is not known what the stream is."""
+        self.read: bytearray | None = bytearray()
+        """What was read so far, as far as a record can be long, while it is not known what the stream is."""
 
     def __iter__(self) -> Iterator[RecordText]:
         while (text := self.next()) is not None:
@@ -128,8 +128,8 @@ class _Lines:
         line = self._stream.readline(self._limit + 2)
         self._bytes += len(line)
         self._line += 1
-        if self.read is not None:
-            self.read.append(line)
+        if self.read is not None and len(self.read) <= self._limit:
+            self.read += line
         if len(line) == self._limit + 2 and not line.endswith(b"\n"):
             self._pass_line_end()
             line = line[:-1]
@@ -143,7 +143,7 @@ class _Lines:
 
     def rest(self) -> RecordText:
         """All of the stream from its start as one text."""
-        text = b"".join(self.read or ())
+        text = bytes(self.read or b"")
         text += self._stream.read(max(0, self._limit + 1 - len(text)))
         return RecordText(text[: self._limit + 1], 1, self._line, self._bytes)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import accumulate, groupby, repeat
 
-from pithstore import blobs, manifests
+from pithstore import blobs, manifests, versions
 from pithstore.canonical import join
 from pithstore.digest import Digest
 from pithstore.engine import View
@@ -28,10 +28,15 @@ def read_manifest(view: View, version: Version) -> Manifest:
 
 
 def read_manifests(view: View, wanted: Sequence[Version]) -> list[Manifest]:
-    """The recipe of each version; Damaged where the store has none that is sound."""
+    """The recipe of each version; Damaged where the store has none that is sound.
+
+    NotFound where the version was forgotten since it was read.
+    """
     found = manifests.get_many(view, wanted)
     for version, manifest in zip(wanted, found, strict=True):
         if manifest is None:
+            if versions.get_many(view, [(version.source, version.number)]) == [None]:
+                raise NotFound(f"{version.source} version {version.number} was forgotten meanwhile")
             raise Damaged(
                 f"{version.source} version {version.number}: the manifest of snapshot {version.snapshot} is "
                 "damaged or missing; put the record again with --again, or run verify"

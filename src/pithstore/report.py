@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import attrs
@@ -149,3 +150,20 @@ class Collected:
     blob_bytes: int
     values: int
     value_bytes: int
+
+
+@attrs.frozen
+class RepairReport:
+    """What a repair came to: how many problems of each code were mended, and what `verify` says now.
+
+    `taken` is of how many versions the record was written again.
+    """
+
+    mended: Mapping[str, int]
+    taken: int
+    verified: VerifyReport
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is broken any more."""
+        return self.verified.ok

@@ -355,7 +355,7 @@ class Store(Reader):
 
         A rule is of the sources that are named, of all if none is: `keep_last` so many versions of each line, or
         drop what was observed `before` a moment but for the newest version of each line; newest goes by number.
-        With `dry_run` nothing is forgotten.  `told` is told the versions that go, some of one source at a time.
+        With `dry_run` nothing is forgotten.  `told` is told which they were, those of one source at a time.
 
         A number is never given again.  `gc` removes what nothing reaches any more.  NotFound where a reference
         means nothing: then nothing is forgotten.  StoreBusy where a compaction, gc or forget goes on.

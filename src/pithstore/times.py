@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from pithstore.errors import UsageError
+from pithstore.errors import Damaged, UsageError
 
 _TIME = re.compile(
     r"(?P<date>\d{4}-\d{2})(?:-(?P<day>\d{2})(?:[Tt ](?P<clock>(?:[01]\d|2[0-3]):\d{2}(?::\d{2}(?:[.,]\d+)?)?)"
@@ -63,5 +63,8 @@ def _aware(moment: datetime) -> datetime:
 
 
 def from_microseconds(count: int) -> datetime:
-    """The moment that many microseconds after 1970-01-01T00:00:00Z."""
-    return _EPOCH + timedelta(microseconds=count)
+    """The moment that many microseconds after 1970-01-01T00:00:00Z; Damaged where no year has it."""
+    try:
+        return _EPOCH + timedelta(microseconds=count)
+    except OverflowError:
+        raise Damaged("a time that is kept lies outside the years 1 to 9999") from None

@@ -13,6 +13,7 @@ from itertools import chain
 
 import attrs
 
+from pithstore import garbage
 from pithstore.configuration import Configuration
 from pithstore.counts import Totals
 from pithstore.declared.entries import read_ledgers
@@ -36,30 +37,34 @@ Progress = Callable[[int, int], None]
 def verify(engine: Engine, configuration: Configuration, progress: Progress | None = None) -> VerifyReport:
     """What was looked at, and each problem that was found; reading goes on behind a problem.
 
-    StoreBusy where compactions that end all the time leave no state of the store to be looked at.
+    StoreBusy where compactions and forgets that end all the time leave no state of the store to be looked at.
     """
     for _ in range(_ATTEMPTS):
         try:
             return _Walk(engine, configuration, progress).run()
         except _Moved:
             continue
-    raise StoreBusy("the store was compacted again and again while it was verified; run verify again later")
+    raise StoreBusy("the store was compacted, or versions forgotten, all the while; run verify again later")
 
 
 class _Moved(Exception):
-    """A compaction has ended: what was read before is of another generation than what was read after."""
+    """A compaction has ended, or versions were forgotten: what was read before may not be there any more."""
+
+
+_Generation = tuple[list[Item], int]
 
 
 @attrs.frozen
 class _Sums:
     """What the store says of itself as a whole, in one state; None where that is damaged.
 
-    `generation` is another one after a compaction that brought anything into a frame, and only then.
+    `generation` is another one after a compaction that brought anything into a frame, and after anything was taken
+    away; and only then.
     """
 
     slots: list[Totals] | None
     ledgers: Sequence[Ledger] | None
-    generation: list[Item]
+    generation: _Generation
 
 
 class _Walk:
@@ -150,6 +155,10 @@ class _Walk:
 _SHARED = ("blobs", "unique_bytes", "snapshots")
 
 
-def _generation(view: View) -> list[Item]:
-    """The last frame and the last block of places: who packs anything more moves what lies behind it."""
-    return [*view.scan(PACKS, limit=1, reverse=True), *view.scan(PLACES, limit=1, reverse=True)]
+def _generation(view: View) -> _Generation:
+    """The last frame and the last block of places: who packs anything more moves what lies behind it.
+
+    And how often anything was taken away.
+    """
+    last = [*view.scan(PACKS, limit=1, reverse=True), *view.scan(PLACES, limit=1, reverse=True)]
+    return last, garbage.times(view)

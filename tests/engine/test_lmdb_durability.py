@@ -39,11 +39,23 @@ def test_all_is_on_the_medium_before_current_moves(tmp_path: Path, monkeypatch: 
     if not Path("/proc/self/fd").exists():
         pytest.skip("this system does not tell the name of an open file")
     steps: list[str] = []
-    fsync, rename = os.fsync, os.rename
+    fsync, fdatasync, pwrite, rename = os.fsync, os.fdatasync, os.pwrite, os.rename
+
+    def name(descriptor: int) -> str:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
 
     def synced(descriptor: int) -> None:
         fsync(descriptor)
-        steps.append(f"sync {os.readlink(f'/proc/self/fd/{descriptor}')}")
+        steps.append(f"sync {name(descriptor)}")
+
+    def synced_data(descriptor: int) -> None:
+        fdatasync(descriptor)
+        steps.append(f"sync {name(descriptor)}")
+
+    def written(descriptor: int, data: bytes, at: int) -> int:
+        if name(descriptor) != str(store / "write.lock"):
+            steps.append(f"write {name(descriptor)}")
+        return pwrite(descriptor, data, at)
 
     def renamed(old: str, new: str) -> None:
         rename(old, new)
@@ -52,10 +64,27 @@ def test_all_is_on_the_medium_before_current_moves(tmp_path: Path, monkeypatch: 
     store = tmp_path / "store"
     with closing(LmdbEngine.create(store, ["space"])) as engine, closing(engine.successor()) as successor:
         monkeypatch.setattr(os, "fsync", synced)
+        monkeypatch.setattr(os, "fdatasync", synced_data)
+        monkeypatch.setattr(os, "pwrite", written)
         monkeypatch.setattr(os, "rename", renamed)
         successor.take_over(lambda _, tx: steps.append(f"write {tx.create_many('space', [(b'key', b'value')])}"))
     before = {f"sync {name}" for name in (store / "gen-000002", store, store / "CURRENT.tmp")}
     moved = steps.index(f"rename to {store / 'CURRENT'}")
     assert steps[0] == "write 1"
     assert set(steps[1:moved]) == before
-    assert steps[moved + 1 :] == [f"sync {store}"]
+    receipt = store / "RECEIPT"
+    noted = [f"write {receipt}", f"sync {receipt}"]  # after CURRENT, or it knows of more than CURRENT leads to
+    assert steps[moved + 1 :] == [f"sync {store}", *noted, f"sync {receipt}"]
+
+
+def test_what_was_noted_is_synced_when_a_writer_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not with each commit, which is too dear, and not by whoever wrote nothing."""
+    synced: list[int] = []
+    LmdbEngine.create(tmp_path / "store", ["space"]).close()
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    LmdbEngine.open(tmp_path / "store", ["space"]).close()
+    with closing(LmdbEngine.open(tmp_path / "store", ["space"])) as engine:
+        for number in range(3):
+            engine.update(lambda tx, number=number: tx.put_many("space", [(b"key", b"%d" % number)]))  # type: ignore[misc]
+        assert synced == []
+    assert synced == [(tmp_path / "store" / "RECEIPT").stat().st_ino]

@@ -23,6 +23,7 @@ FEW = {
     "power": 200,
     "syscalls": 50,
     "flips": 300,
+    "commands": 20,
     "garbage": 100,
     "old-copies": 30,
     "full-disk": 12,

@@ -1,0 +1,3 @@
+"""Targets for fuzzers, and the seeds that they begin with."""
+
+TARGETS = ("parser", "codecs", "packs", "references")

@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 from pithstore.errors import PithstoreError
 
-TARGETS = ("parser", "codecs", "packs", "references")
 SEEDS = Path(__file__).with_name("seeds")
 Run: TypeAlias = Callable[[bytes], None]
 

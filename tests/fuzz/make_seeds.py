@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pithstore import codec, counts, keys
 from pithstore.canonical import canonical
@@ -125,19 +126,24 @@ PARSER: Mapping[str, bytes] = {
 }
 
 
-def write(target: str, samples: Mapping[str, bytes], names: list[str] | None) -> None:
-    directory = SEEDS / target
+def write(directory: Path, samples: Mapping[str, bytes], decoders: Mapping[str, object] | None = None) -> None:
+    """One file for each sample; where there are several decoders its first byte says which."""
     directory.mkdir(parents=True, exist_ok=True)
-    for old in directory.iterdir():
-        old.unlink()
+    names = list(decoders or ())
     for name, sample in samples.items():
-        kind = max((each for each in names or () if name.startswith(each)), key=len, default=None)
-        first = b"" if names is None or kind is None else bytes([names.index(kind)])
+        first = b""
+        if decoders is not None:
+            first = bytes([names.index(max((each for each in names if name.startswith(each)), key=len))])
         (directory / name).write_bytes(first + sample)
 
 
+def write_all(top: Path) -> None:
+    """The seeds of all targets."""
+    write(top / "codecs", CODECS, codecs.DECODERS)
+    write(top / "packs", PACKS, packs.DECODERS)
+    write(top / "references", REFERENCES, references.DECODERS)
+    write(top / "parser", PARSER)
+
+
 if __name__ == "__main__":
-    write("codecs", CODECS, list(codecs.DECODERS))
-    write("packs", PACKS, list(packs.DECODERS))
-    write("references", REFERENCES, list(references.DECODERS))
-    write("parser", PARSER, None)
+    write_all(SEEDS)

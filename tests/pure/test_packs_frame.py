@@ -53,6 +53,10 @@ def test_a_frame_gives_back_its_versions(shelf: Shelf) -> None:
         assert members == expected
         assert [type(part) for _, part in members] == [type(part) for _, part in expected]
         assert join_members(members, shelf.foreign) == joined(record)
+        here = all(Digest.of(body) in shelf.here for body in record.values())
+        assert frame.record(row) == (joined(record) if here else None)
+    assert frame.rows == [frame.ordinals(row) for row in range(frame.versions)]
+    assert frame.shapes == [frame.shape(row) for row in range(frame.versions)]
 
 
 @given(shelves())
@@ -63,7 +67,9 @@ def test_a_frame_has_each_body_once_with_its_home_and_each_foreign_one_with_its_
     assert [frame.digest(ordinal) for ordinal in range(frame.bodies)] == list(map(Digest.of, bodies))
     assert frame.all_bodies() == bodies
     assert frame.homes == [ordinal for ordinal in range(frame.bodies) if frame.is_home(ordinal)]
+    assert [bool(mark) for mark in frame.home_marks] == [frame.is_home(i) for i in range(frame.bodies)]
     assert frame.foreigners == len(shelf.foreign)
+    assert dict(frame.elsewhere) == {digest: len(body) for digest, body in shelf.foreign.items()}
     assert {Digest.of(body) for ordinal, body in enumerate(bodies) if frame.is_home(ordinal)} == shelf.home
     named = {ordinal for row in range(frame.versions) for ordinal in frame.ordinals(row)}
     assert named == set(range(frame.bodies + len(shelf.foreign)))
@@ -88,6 +94,10 @@ def test_a_piece_is_its_records_but_for_those_whose_sections_are_not_to_be_had(
     for row, record in enumerate(shelf.records):
         assert b"".join(whole.parts(row)) == joined(record)
         assert whole.size(row) == len(joined(record))
+    assert whole.total == sum(len(joined(record)) for record in shelf.records)
+    assert whole.sections == sum(map(len, shelf.records))
+    assert all(whole.mentions(body) for body in shelf.bodies.values())
+    assert not whole.mentions(b"in no body at all")
     gone = data.draw(st.sets(st.sampled_from(sorted(shelf.foreign)))) if shelf.foreign else set()
     cut = data.draw(st.sets(st.sampled_from(sorted(gone)))) if gone else set()
     left = {
@@ -148,6 +158,7 @@ def use(raw: bytes) -> None:
     frame = Frame(raw)
     for row in range(frame.versions):
         frame.members(row)
+        frame.record(row)
     recipes(frame, range(frame.versions))
     list(snapshots(frame, {}))
 

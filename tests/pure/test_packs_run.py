@@ -81,7 +81,9 @@ def test_a_run_gives_back_its_rows(rows: list[Row], position: int) -> None:
     assert list(columns.snapshots) == [one.snapshot for one in versions]
     assert list(columns.observed_at) == [to_microseconds(one.observed_at) for one in versions]
     assert list(columns.recorded_at) == [to_microseconds(one.recorded_at) for one in versions]
-    assert list(columns.made) == [write_name(one.builder_version) + write_scalar(one.source_version) for one in versions]
+    assert list(columns.made) == [
+        write_name(one.builder_version) + write_scalar(one.source_version) for one in versions
+    ]
     assert list(columns.outcomes) == [row.outcomes for row in rows]
     assert [run.number(row) for row in range(run.count)] == [one.number for one in versions]
     assert [run.snapshot(row) for row in range(run.count)] == [one.snapshot for one in versions]

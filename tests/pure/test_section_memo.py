@@ -7,6 +7,7 @@ import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import example, given
@@ -22,7 +23,7 @@ from pithstore.pointer import Json
 from pithstore.profile import PITH, Profile
 from pithstore.reading import Section, read_section
 from pithstore.record import prepare
-from pithstore.section_memo import OVERHEAD, SectionMemo
+from pithstore.section_memo import OVERHEAD, Known, Layout, SectionMemo, charge_of
 from pithstore.testing.strategies import json_values, records
 from tests.pure.archives import seed_text
 from tests.pure.hostile import CASES, Case
@@ -147,12 +148,72 @@ def test_a_profile_without_rules_is_told_of_no_declaration() -> None:
             assert [len(prepared.declarations) for prepared in found] == [5 * (profile is PITH)] * 2
 
 
-def test_a_section_that_alone_is_too_much_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_with_more_arrays_than_allowed_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast_path, "_DECODER", None)
-    limits = Limits(record_bytes=8000)
+    monkeypatch.setattr(fast_path, "_SPLITTER", None)
+    text = f'{{"x":[{"[]," * 1001}0]}}'
     with every_text_is_split():
-        for text in (f'{{"x":[{"[]," * 1001}0]}}', f'{{"x":{"[" * 513}{"]" * 513}}}'):
-            assert fast_path.read(text, limits, memo=SectionMemo()) is None
+        assert fast_path.read(text, Limits(record_bytes=8000)) is None
+        assert fast_path.read(text, Limits(record_bytes=8000), memo=SectionMemo()) is None
+
+
+@pytest.mark.parametrize("levels", [254, 255, 256, 511, 512, 513])
+def test_a_deep_text_is_what_the_definition_says_it_is(levels: int) -> None:
+    shallow = b'{"source":{"kind":"k","id":"i"},"builder_version":"b","x":[]}'
+    deep = shallow.replace(b"[]", b"[" * (levels - 1) + b"]" * (levels - 1))
+    with every_text_is_split():
+        for limits in (DEFAULT_LIMITS, Limits(nesting=255), Limits(nesting=254), Limits(nesting=100)):
+            memo = SectionMemo()
+            for text in (shallow, deep, deep):
+                assert outcome(text, limits, memo) == outcome(text, limits)
+                with mock.patch.object(fast_path, "read", return_value=None):
+                    expected = outcome(text, limits)
+                assert outcome(text, limits, memo) == expected
+
+
+FOLLOWED = (
+    *(b'"x":1,"y":2', b'"x":12,"y":2', b'"x":1 ,"y":2', b'"x":1,"y":2,"z":3', b'"x":1', b'"y":2,"x":1', b""),
+    *(b'"x":{"a":1,"y":2},"y":2', b'"x":[1,"y"],"y":2', b'"x":",\\"y\\":","y":2', b'"x":1,"x":1,"y":2'),
+    *(b'"x":1,"y":2,"y":2', b'"x":,"y":2', b'"x":1,"y":', b'"x":1}{"y":2', b'"x":1,"y":2}', b'"x":1,,"y":2'),
+    *(b'"x":01,"y":2', b'"x":1,"y":2e', b'"x":1,"\\u0079":2', b'"x":1, "y":2', b'"x":{"a":1,"a":1},"y":2'),
+)
+"""Members behind those that identify: what follows one of them as the next version of it may be anything."""
+
+
+@pytest.mark.parametrize("style", [(b",", b":"), (b", ", b": ")])
+def test_a_text_that_seems_to_follow_another_is_read_as_if_it_came_alone(style: tuple[bytes, bytes]) -> None:
+    comma, colon = style
+    head = b'{"source":{"kind":"k","id":"i"},"builder_version":"b"'
+    texts = [head + (b"," + members if members else b"") + b"}" for members in FOLLOWED]
+    texts = [text.replace(b":", colon).replace(b",", comma) + end for text in texts for end in (b"", b"\n", b" 1")]
+    memo = SectionMemo()
+    with every_text_is_split():
+        for before in texts:
+            for text in texts:
+                assert outcome(before, DEFAULT_LIMITS, memo) == outcome(before, DEFAULT_LIMITS)
+                assert outcome(text, DEFAULT_LIMITS, memo) == outcome(text, DEFAULT_LIMITS)
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_of_a_version_that_follows_another_only_what_changed_is_parsed(
+    separators: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = json.loads(seed_text())
+    texts = [json.dumps(record | {"claims": [i, "y"]}, separators=separators) + "\n" for i in range(3)]
+    memo, learned = SectionMemo(), list[str]()
+    learn = fast_path._learn
+
+    def noted(name: str, text: bytes) -> Section:
+        learned.append(name)
+        return learn(name, text)
+
+    with every_text_is_split():
+        prepare(texts[0], memo=memo)
+        monkeypatch.setattr(fast_path, "_SPLITTER", None)
+        monkeypatch.setattr(fast_path, "_learn", noted)
+        for text in (texts[1], texts[1], texts[2], texts[1]):
+            assert prepare(text, memo=memo).size == len(json.dumps(json.loads(text), separators=(",", ":")))
+    assert learned == ["claims"] * 3
 
 
 def told(text: str | bytes, profile: Profile, limits: Limits, memo: SectionMemo | None = None) -> object:
@@ -194,43 +255,49 @@ def test_a_small_text_and_one_of_a_lone_section_are_parsed_as_a_whole() -> None:
     assert memo.held_bytes > 0
 
 
-def kept(name: str, size: int) -> tuple[tuple[str, bytes], Section]:
+def kept(name: str, size: int) -> Known:
+    """What is known of a source of one section."""
     body = canonical("x" * size)
-    return (name, body), read_section(name, "x" * size, body)
+    section = read_section(name, "x" * size, body)
+    return Known(Layout((name,), (), (0,), []), (body,), (section,), charge_of(body, section))
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3000)), max_size=60), st.integers(0, 40_000))
 def test_a_memo_holds_no_more_than_its_bound(keys: list[tuple[str, int]], limit: int) -> None:
     memo = SectionMemo(limit)
     for name, size in keys:
-        key, section = kept(name, size)
-        memo.keep(key, section)
-        assert memo.find(key) in (section, None)
-        assert (memo.find(key) is None) == (OVERHEAD + 4 + len(key[1]) > limit // 16)
-        assert memo.find((name + "'", key[1])) is None
+        known = kept(name, size)
+        memo.keep(name.encode(), known)
+        assert memo.find(name.encode()) is (None if OVERHEAD + 4 + size + 2 > limit // 16 else known)
+        assert memo.find(name.encode() + b"'") is None
         assert memo.held_bytes <= limit
+        assert memo.held_bytes == sum(found.charge for each in "abc" if (found := memo.find(each.encode())))
 
 
 def test_what_it_counts_is_the_memory_that_it_takes() -> None:
     limit = 4 * 1024 * 1024
-    texts = [json.dumps({"snapshot_sha256": "0" * 64, "n": i, "items": []}).encode() for i in range(10_000)]
+    members = ",".join(f'"s{i}":{{"snapshot_sha256":"{"0" * 64}","n":@,"items":[ ]}}' for i in range(5))
+    text = f'{{"source":{{"kind":"k","id":"@"}},"builder_version":"b",{members}}}'
+    texts = [text.replace("@", str(i)).encode() for i in range(3000)]
     memo = SectionMemo(limit)
-    tracemalloc.start()
-    for text in texts:
-        fast_path._learn("claims", bytes(bytearray(text)), DEFAULT_LIMITS, memo)
-    held, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    with every_text_is_split():
+        prepare(texts[0], memo=SectionMemo())  # what is kept for good
+        tracemalloc.start()
+        for each in texts:
+            fast_path.read(each, memo=memo)
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
     assert limit / 4 < held <= memo.held_bytes <= limit
 
 
-def test_a_section_that_is_used_stays() -> None:
+def test_a_source_that_is_used_stays() -> None:
     memo = SectionMemo(100_000)
-    key, section = kept("used", 1000)
-    memo.keep(key, section)
-    for size in range(2000, 2500):
-        memo.keep(*kept("once", size))
-        assert memo.find(key) is section
-    assert memo.find(kept("once", 2000)[0]) is None
+    used = kept("used", 1000)
+    memo.keep(b"used", used)
+    for number in range(500):
+        memo.keep(b"%d" % number, kept("once", 2000))
+        assert memo.find(b"used") is used
+    assert memo.find(b"0") is None
 
 
 def test_threads_share_a_memo() -> None:
@@ -291,12 +358,19 @@ def test_the_line_by_another_profile() -> None:
     assert not same_line(seed_text(), Profile(source_id="/no"))
 
 
-def test_a_line_that_would_cost_much_is_left_to_prepare() -> None:
+def test_the_line_of_a_large_text() -> None:
     source = {"kind": "k", "id": "i", "more": "x" * 100_000}
     text = json.dumps({"source": source, "builder_version": "b"}).encode()
-    assert line_of(text) is None
-    assert line_of(text.replace(b"x" * 50_000, b"")) == prepare(text).line
+    assert line_of(text) == prepare(text).line
     assert line_of(text, limits=Limits(record_bytes=1000)) is None
+
+
+def test_rules_that_lead_into_lists_or_texts_find_no_line() -> None:
+    text = b'{"source":["k",{"id":"i"}],"builder_version":"b"}'
+    assert prepare(text, listed := Profile("k", "/source/1/id")).line.source.id == "i"
+    assert line_of(text, listed) is None
+    assert not same_line(seed_text(), Profile("/builder_version", "/builder_version/0"))
+    assert same_line(seed_text(), Profile("/builder_version", "/builder_version"))
 
 
 def test_many_spellings_of_names_are_one_line() -> None:

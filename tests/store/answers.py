@@ -103,8 +103,9 @@ def _selectors(history: Sequence[Version], builders: Sequence[str]) -> Iterator[
     """Every kind of selector, among them some that mean nothing."""
     last = history[-1].number
     yield None
-    yield from map(ByNumber, (0, *range(1, last + 1, 11), last, last + 1, 2**32))
-    yield from map(Before, (*range(0, last, _FAR), last - 1, last, 2**40))
+    numbers = range(1, last + 1, max(11, last // 50))  # in a damaged store the last may be any
+    yield from map(ByNumber, (0, *numbers, last, last + 1, 2**32))
+    yield from map(Before, (*range(0, last, max(_FAR, last // 50)), last - 1, last, 2**40))
     yield from map(ByBuilder, (*builders, "nobody"))
     moments = sorted({moment for each in history for moment in (each.observed_at, each.recorded_at)})
     yield from (AsOf(moment - step) for moment in (*moments[:5], *moments[5::_FAR]) for step in (TICK, 0 * TICK))

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import attrs
 import pytest
 
-from pithstore import survey
+from pithstore import sorted_rows, survey
 from pithstore.compaction import check, compact, dictionary, pack, sources
 from pithstore.counts import Totals
 from pithstore.digest import Digest
@@ -96,7 +96,7 @@ def make_steps_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pack, "_PACKED_AT_ONCE", 1500)
     monkeypatch.setattr(pack, "_WRITTEN_AT_ONCE", 1500)
     monkeypatch.setattr(check, "_BYTES_AT_ONCE", 1)
-    monkeypatch.setattr(check, "_ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(sorted_rows, "_ROWS_AT_ONCE", 5)
     monkeypatch.setattr(check, "_BLOCKS_AT_ONCE", 1)
     monkeypatch.setattr(compact, "_SOURCES_AT_ONCE", 1)
     monkeypatch.setattr(compact, "_FEW_SOURCES", 1)

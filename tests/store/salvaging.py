@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import shutil
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TypeAlias
 
@@ -42,8 +44,8 @@ def chance_record(chance: random.Random) -> Record:
         name: chance.choice("abc") * chance.choice([1, 20, 300, 600, 3000, 20000])
         for name in chance.sample("pqrstu", chance.randrange(5))
     }
-    sections["n"] = chance.randrange(1000)
-    return record(identity, builder=chance.choice(["b1", "b2"]), version={"version": 1}, **sections)
+    made = record(identity, builder=chance.choice(["b1", "b2"]), version={"version": 1}, n=chance.randrange(1000))
+    return {**sections, **made}
 
 
 def make_store(directory: Path, chance: random.Random) -> str:
@@ -99,14 +101,16 @@ def look_at(directory: Path) -> Pristine:
     said = said_by(directory)
     with open_store(directory, readonly=True) as store:
         entries = entries_of(store._engine)
-    with data_file(directory).open("rb") as file:
-        places = dict(_places(DataPages(file), file.seek(0) or file.read()))
+    data = data_file(directory).read_bytes()
+    places = places_of(data)
     assert {(space, key) for space, found in entries.items() for key in found} == set(places)
     return Pristine(directory, said, entries, places)
 
 
-def _places(pages: DataPages, data: bytes) -> Iterator[tuple[tuple[str, bytes], list[tuple[int, int]]]]:
-    for name, tree in pages.trees().items():
+def places_of(data: bytes) -> Places:
+    """Where each entry lies in a sound data file."""
+    found: Places = {}
+    for name, tree in DataPages(BytesIO(data)).trees().items():
         for leaf in tree.leaves:
             start = leaf * PAGE
             (lower,) = struct.unpack_from("<H", data, start + 12)
@@ -114,42 +118,40 @@ def _places(pages: DataPages, data: bytes) -> Iterator[tuple[tuple[str, bytes], 
                 at = start + pointer
                 low, high, flags, key_bytes = struct.unpack_from("<HHHH", data, at)
                 end, size = at + 8 + key_bytes, low | high << 16
-                where = [(at, end + (8 if flags & 1 else size))]
+                where = found[name.decode(), data[at + 8 : end]] = [(at, end + (8 if flags & 1 else size))]
                 if flags & 1:
                     first = int.from_bytes(data[end : end + 8], "little") * PAGE + 16
                     where.append((first, first + size))
-                yield (name.decode(), data[at + 8 : end]), where
-
-
-def readable(pristine: Pristine, damaged: bytes) -> Said:
-    """What the ordinary reader gives of the entries none of whose bytes have changed."""
-    changed = _changed(pristine.file, damaged)
-    left: Entries = {space: {} for space in SPACES}
-    for (space, key), where in pristine.places.items():
-        if not any(any(changed[start:end]) for start, end in where):
-            left[space][key] = pristine.entries[space][key]
-    engine = MemoryEngine(SPACES)
-    replace_entries(engine, left)
-    found: Said = {}
-    for source, number in pristine.said:
-        with suppress(Damaged):
-            found[source, number] = engine.view(_reader(source, number))
     return found
 
 
-def _reader(source: Source, number: int) -> Callable[[View], tuple[Version, bytes]]:
-    def read(view: View) -> tuple[Version, bytes]:
-        (version,) = versions.need_many(view, [(source, number)])
-        return version, records.read_record(view, version)
-
-    return read
-
-
-def _changed(before: bytes, after: bytes) -> bytes:
-    """For each byte of the file, not 0 where it is another one now, or gone."""
+def untouched(places: Places, before: bytes, after: bytes) -> set[tuple[str, bytes]]:
+    """The entries none of whose bytes have changed."""
     both = min(len(before), len(after))
     value = int.from_bytes(before[:both], "big") ^ int.from_bytes(after[:both], "big")
-    return value.to_bytes(both, "big") + b"\1" * (len(before) - both)
+    changed = value.to_bytes(both, "big") + b"\1" * (len(before) - both)
+    return {entry for entry, where in places.items() if not any(any(changed[start:end]) for start, end in where)}
+
+
+def readable(pristine: Pristine, damaged: bytes) -> tuple[set[tuple[Source, int]], Said]:
+    """The versions that the ordinary reader knows by the untouched entries, and those that it can read by them."""
+    left: Entries = {space: {} for space in SPACES}
+    for space, key in untouched(pristine.places, pristine.file, damaged):
+        left[space][key] = pristine.entries[space][key]
+    engine = MemoryEngine(SPACES)
+    replace_entries(engine, left)
+    known: set[tuple[Source, int]] = set()
+    found: Said = {}
+
+    def read(view: View, source: Source, number: int) -> None:
+        (version,) = versions.need_many(view, [(source, number)])
+        known.add((source, number))
+        found[source, number] = version, records.read_record(view, version)
+
+    for source, number in pristine.said:
+        with suppress(Damaged):
+            engine.view(partial(read, source=source, number=number))
+    return known, found
 
 
 def zero_metas(data: bytearray, chance: random.Random) -> None:

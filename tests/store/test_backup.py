@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from pithstore import bulk
 from pithstore import store as stores
+from pithstore.codec import encode_version
 from pithstore.configuration import Configuration
 from pithstore.copying import agreement, missing
 from pithstore.copying import copy as copying
@@ -33,6 +34,7 @@ from pithstore.keys import (
     CHECKS,
     PACKS,
     SOURCES,
+    TAIL,
     VERSIONS,
     slot_key,
     source_key,
@@ -44,6 +46,7 @@ from pithstore.limits import Limits
 from pithstore.model import Line, Source, Version
 from pithstore.report import BackupReport
 from pithstore.reproduction.reproduce import record_check
+from pithstore.seal import seal
 from pithstore.store import Store
 from pithstore.store import open as open_store
 from pithstore.testing.machine import Rerunning
@@ -436,6 +439,39 @@ def test_a_damaged_version_stops_its_source_alone(store: Store, target: Store, s
     put_entry(store._engine, space, (key, was))
     assert back_up(store, target).ok
     check_copy(store, target)
+
+
+def test_a_version_that_is_not_what_its_record_says_stops_its_source(store: Store, target: Store) -> None:
+    for n in range(4):
+        store.put(record("1", x=n))
+        store.put(record("2", x=n))
+    key = version_key(K1, 2)
+    forged = encode_version(attrs.evolve(store.version("k:1@2"), builder_version="another"))
+    put_entry(store._engine, VERSIONS, (key, seal(VERSIONS, key, forged)))
+    report = back_up(store, target)
+    assert [(problem.source, problem.number) for problem in report.problems] == [(K1, 2)]
+    assert versions_of(target) == {K1: 1, K2: 4}
+    assert target.verify().ok
+
+
+class _Forgetful(_Late):
+    """An engine that does not hold what was written to it."""
+
+    def update(self, fn: Callable[[Update], T]) -> T:
+        done = self._engine.update(fn)
+        self._first()
+        return done
+
+
+def test_each_version_is_read_again_from_the_copy(store: Store, target: Store, small: None) -> None:
+    put_all(store, BEFORE)
+
+    def damage() -> None:
+        (newest,) = target._engine.view(lambda view: view.scan(TAIL, limit=1, reverse=True))
+        flip(target._engine, TAIL, newest[0])
+
+    with pytest.raises(Damaged):
+        copy(store._engine, _Forgetful(target._engine, damage), store._engine.update(cut_now))
 
 
 def test_a_source_without_its_name_is_said(store: Store, target: Store) -> None:

@@ -88,11 +88,11 @@ def puts(seed: int, identities: Sequence[str], count: int, builders: Sequence[st
 IDENTITIES = ("of one version", "few", LONG + "1", LONG + "2", "é/@ #")
 BEFORE = [
     (some_record(random.Random(0), IDENTITIES[0], BUILDERS[:1]), None),
-    *puts(1, ("of many versions",), 150),
+    *puts(1, ("of many versions",), 100),
     *puts(2, IDENTITIES[1:], 30),
 ]
 AFTER = [
-    *puts(1, ("of many versions",), 150)[::9],  # old states again, at other times
+    *puts(1, ("of many versions",), 100)[::6],  # old states again, at other times
     *puts(3, ("of many versions", *IDENTITIES, "0 before all others", "new"), 40, BUILDERS),
 ]
 LATER = puts(4, ("of many versions", *IDENTITIES, "newest"), 30, BUILDERS[1:])

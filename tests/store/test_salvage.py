@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pithstore.errors import Damaged
+from pithstore.keys import SOURCE_BYTES
 from tests.store.salvaging import DAMAGES, Pristine, Said, look_at, make_store, readable, salvaged_from
 
 LONG = bool(os.environ.get("PITHSTORE_LONG"))
@@ -17,16 +18,20 @@ SEEDS = range(500 if LONG else 20)
 
 def assert_saved(pristine: Pristine, damaged: bytes, work: Path) -> Said:
     """All that a reader could have is saved, and what is saved is what was there; what is lost is named."""
+    known, found = readable(pristine, damaged)
     try:
         report, saved = salvaged_from(pristine, damaged, work)
     except Damaged:  # nothing at all was left
-        assert not readable(pristine, damaged)
+        assert not known
         return {}
     assert saved.items() <= pristine.said.items()
-    assert readable(pristine, damaged).items() <= saved.items()
+    assert found.items() <= saved.items()
     assert report.versions == len(saved)
     assert report.sources == len({source for source, _ in saved})
-    assert {(lost.source, lost.number) for lost in report.lost}.isdisjoint(saved)
+    lost = {(lost.source, lost.number) for lost in report.lost}
+    assert lost.isdisjoint(saved)
+    for source, number in known - saved.keys():
+        assert (source, number) in lost or (len(source.id) > SOURCE_BYTES and (None, number) in lost)
     return saved
 
 

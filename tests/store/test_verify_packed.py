@@ -484,6 +484,46 @@ def test_a_head_of_another_number_of_sections_is_wrong(packed: Store) -> None:
         assert codes(packed) == {"line-wrong"}
 
 
+def only_packed(store: Store, versions: int) -> tuple[Source, bytes, Run]:
+    """A source with so many versions, all in its last run, and that run."""
+    right = entries_of(store._engine)[VERSIONS]
+    for source in store.sources():
+        kinds = {split_key(key)[1] for key in right if key.startswith(source_key(source))}
+        runs = runs_of(store, source)
+        if len(runs) == 1 and not kinds & {VERSION, HEAD, OUTCOMES, STANDING}:
+            key, run = next(iter(runs.items()))
+            if run.count == versions:
+                return source, key, run
+    raise AssertionError("there is none")
+
+
+def test_a_run_that_says_outcomes_of_records_that_declare_nothing_is_wrong(packed: Store) -> None:
+    source, key, run = only_packed(packed, 1)
+    rows = [Row(run.version(source, 0), b"\x01")]
+    put_entry(packed._engine, VERSIONS, (key, sealed_run(key, run, source, rows=rows)))
+    assert about(packed.verify().problems, "declared-wrong") == {(str(source), run.number(0))}
+
+
+def test_a_run_that_says_another_number_of_sections_is_wrong(packed: Store) -> None:
+    source, key, run = only_packed(packed, 1)
+    (head,) = run.line_heads()
+    wrong = attrs.evolve(head, sections=head.sections + 1)
+    payload = encode_run(run.position, [Row(run.version(source, 0))], {head.builder_version: wrong})
+    put_entry(packed._engine, VERSIONS, (key, seal(VERSIONS, key, payload)))
+    assert about(packed.verify().problems, "line-wrong") == {(str(source), head.number)}
+
+
+@pytest.mark.parametrize("numbers", [(0,), (2, 2), (3, 2)])
+def test_numbers_in_a_run_that_do_not_rise_are_wrong(packed: Store, numbers: tuple[int, ...]) -> None:
+    """Of a source that has nothing else: its last run is its head."""
+    source, key, run = only_packed(packed, 1)
+    rows = [Row(attrs.evolve(run.version(source, 0), number=number)) for number in numbers]
+    other = key[:-4] + numbers[-1].to_bytes(4, "big")
+    delete_entry(packed._engine, VERSIONS, key)
+    put_entry(packed._engine, VERSIONS, (other, seal(VERSIONS, other, encode_run(run.position, rows, {}))))
+    assert about(packed.verify().problems, "run-wrong") == {(str(source), numbers[-1])}
+
+
 # Places.
 
 

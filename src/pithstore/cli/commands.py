@@ -9,9 +9,9 @@ from importlib import import_module
 
 import click
 
-from pithstore.cli.options import shared_options
+from pithstore.cli.options import shared_options, store_of
 from pithstore.cli.output import say, silence
-from pithstore.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, PithstoreError, StorageFailed
+from pithstore.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, Damaged, PithstoreError, StorageFailed
 
 COMMANDS = {
     "init": "Create a store.",
@@ -31,7 +31,10 @@ COMMANDS = {
     "reproduce": "Run a builder again and compare what it makes.",
     "verify": "Read everything again and compare it with its hashes.",
     "compact": "Write the store anew, densely.",
+    "forget": "Drop versions on purpose.",
+    "gc": "Remove what nothing reaches.",
     "backup": "Copy what is new into a store in another directory.",
+    "salvage": "Get what is intact out of a damaged store.",
     "check": "Validate records without storing them.",
     "export": "Write a store out, as an archive or as tables.",
     "hash": "Print canonical hashes of JSON texts.",
@@ -87,6 +90,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
         silence(sys.stdout)
         return StorageFailed.exit_code
     return code
+
+
+def say_damaged(by: str, arguments: Sequence[str]) -> int:
+    """Say that reading the store ended the process, by that signal; the exit code for it."""
+    try:
+        store = store_of(arguments)
+    except PithstoreError:
+        store = "the store"
+    _say(
+        f"the data of {store} are damaged: reading them ended the process ({by}); "
+        "run 'pithstore verify --deep' to see what is wrong, or 'pithstore salvage' to get out what is intact"
+    )
+    return Damaged.exit_code
 
 
 def _run(arguments: Sequence[str] | None) -> int:

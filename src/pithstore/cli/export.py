@@ -16,7 +16,6 @@ from pithstore.errors import UsageError
 
 if TYPE_CHECKING:
     from pithstore.export.tables import Row, TableName, Write
-    from pithstore.model import Source
 
 _STDOUT = "-"
 _FOR_EYES = ("jsonl", "csv")
@@ -77,7 +76,7 @@ def _export(
     builder: str | None,
     sections: tuple[str, ...],
 ) -> None:
-    named = [_source(text) for text in sources]
+    named = [options.read_source(text) for text in sources]
     with (
         options.open_reader() as reader,
         _opened(name, form) as write,
@@ -90,15 +89,6 @@ def _export(
             rows = _table_writer(form)(table, found, write)
     if name != _STDOUT:
         _print_summary(name, form, table, rows)
-
-
-def _source(text: str) -> Source:
-    from pithstore.references import read_ref
-
-    ref = read_ref(text)
-    if ref.selector is not None or ref.pointer:
-        raise UsageError(f"{text} means one version; --source takes a source: {ref.source}")
-    return ref.source
 
 
 @contextmanager

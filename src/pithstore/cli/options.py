@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from pithstore.errors import NoStore
+from pithstore.errors import NoStore, UsageError
 
 if TYPE_CHECKING:
+    from pithstore.model import Source
     from pithstore.reader import Reader
     from pithstore.store import Store
 
@@ -74,6 +76,16 @@ def within(store: Store) -> Reader:
     return store.within(at=meta.get(_AT), as_recorded=meta.get(_AS_RECORDED), builder=meta.get(_BUILDER))
 
 
+def read_source(text: str) -> Source:
+    """The source that --source names."""
+    from pithstore.references import read_ref
+
+    ref = read_ref(text)
+    if ref.selector is not None or ref.pointer:
+        raise UsageError(f"{text} means one version; --source takes a source: {ref.source}")
+    return ref.source
+
+
 def wants_json() -> bool:
     """Whether --json was given."""
     return bool(click.get_current_context().meta.get(_JSON))
@@ -106,6 +118,13 @@ def open_store(*, readonly: bool = True) -> Store:
 def store_path() -> str:
     """Where the store lies that the command is about."""
     return named_store() or _nearest()
+
+
+def store_of(arguments: Sequence[str]) -> str:
+    """The store that a command line is about, whose command is not running."""
+    given = [value for name, value in pairwise(arguments) if name == "--store"]
+    given += [each.removeprefix("--store=") for each in arguments if each.startswith("--store=")]
+    return (given or [""])[-1] or os.environ.get("PITHSTORE") or _nearest()
 
 
 def _nearest() -> str:

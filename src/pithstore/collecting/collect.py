@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from typing import TypeAlias
 
 from pithstore import garbage
@@ -112,7 +111,7 @@ class _Walk:
     def _remove(self, values: Values) -> tuple[int, int]:
         """How many of the values are needless, and how many bytes they have."""
         count = size = 0
-        for keys in _chunks(values.needless()):
+        for keys in _chunks(values.needless(self._engine)):
             if self._mark is None:
                 found = self._engine.view(partial(_lengths, space=values.space, keys=keys))
             else:
@@ -125,9 +124,11 @@ def _page(view: View, after: bytes | None) -> list[Item]:
     return view.scan(BLOBS, after=after, limit=_BLOBS_AT_ONCE)
 
 
-def _chunks(keys: Iterator[bytes]) -> Iterator[list[bytes]]:
-    while chunk := list(islice(keys, _VALUES_AT_ONCE)):
-        yield chunk
+def _chunks(stretches: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
+    """The keys, so many at a time that the values find room in memory."""
+    for keys in stretches:
+        for i in range(0, len(keys), _VALUES_AT_ONCE):
+            yield keys[i : i + _VALUES_AT_ONCE]
 
 
 def _lengths(view: View, space: str, keys: Sequence[bytes]) -> list[int]:

@@ -8,7 +8,8 @@ from itertools import groupby
 import attrs
 
 from pithstore import blobs, garbage
-from pithstore.codec import HOME_BYTES, Place, encode_place
+from pithstore.blobs import NOBODY
+from pithstore.codec import Place, encode_place
 from pithstore.collecting.marking import LOOSE, MARK_BYTES, PREFIX_BYTES
 from pithstore.counts import Totals
 from pithstore.digest import Digest
@@ -17,9 +18,6 @@ from pithstore.keys import BLOBS, mark_slot
 from pithstore.packs import homes, runs
 from pithstore.seal import seal_many
 from pithstore.totals import add_totals, take_totals
-
-NOBODY = bytes(HOME_BYTES)
-"""The home of a blob that only versions in frames name, none of which is its home: it stays in the index."""
 
 
 class Names:

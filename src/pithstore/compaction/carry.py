@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from pithstore import blobs
 from pithstore.blobs import Blob
 from pithstore.codec import decode_line_head, decode_section_digests
 from pithstore.digest import DIGEST_BYTES, Digest
-from pithstore.engine import Item, Update, View
+from pithstore.engine import Engine, Item, Update, View
 from pithstore.keys import (
+    BLOBS,
     CHECKS,
     FILES,
     HEAD,
@@ -96,6 +98,20 @@ def _lacking_blobs(successor: View, digests: Sequence[Digest]) -> list[Digest]:
 def _tail_end(successor: View, writer: int) -> TailEnd:
     last = successor.scan(TAIL, prefix=writer.to_bytes(4, "big"), limit=1, reverse=True)
     return TailEnd(writer, int.from_bytes(last[0][0][4:], "big") + 1 if last else 0)
+
+
+def carry_homeless(engine: Engine, bring: Callable[[Sequence[Digest]], None]) -> None:
+    """Bring the blobs that no source packs: frames that stay copy them, or say that they lie elsewhere."""
+    after: bytes | None = None
+    while items := engine.view(partial(_page, after=after)):
+        homeless = [Digest(key) for key, value in items if blobs.read_place(key, value).home == blobs.NOBODY]
+        if homeless:
+            bring(homeless)
+        after = items[-1][0]
+
+
+def _page(view: View, after: bytes | None) -> list[Item]:
+    return view.scan(BLOBS, after=after, limit=_PAGE)
 
 
 def carry_whole(view: View, successor: Update) -> None:

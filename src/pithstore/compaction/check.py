@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import heapq
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
-from typing import IO, NamedTuple, Self
+from typing import NamedTuple
 
 import attrs
 
 from pithstore import records
 from pithstore.digest import Digest
 from pithstore.engine import Item, Successor, Update, View
-from pithstore.engine.system_errors import system_errors
 from pithstore.errors import Damaged
 from pithstore.keys import PLACES, RUN, VERSIONS, split_key
 from pithstore.model import Source
@@ -24,9 +21,9 @@ from pithstore.packs.places import ROW_BYTES, blocks, home_rows
 from pithstore.packs.rebuild import foreign_digests, piece_of, snapshots
 from pithstore.packs.run import Run
 from pithstore.packs.runs import read_run_once
+from pithstore.sorted_rows import SortedRows
 from pithstore.survey import Entries, index_pages, items_of_kind, source_names
 
-_ROWS_AT_ONCE = 1_000_000
 _BLOCKS_AT_ONCE = 2000
 _BYTES_AT_ONCE = 16 * 1024 * 1024
 
@@ -39,7 +36,7 @@ def check(successor: Successor, checked: Callable[[int], None], bring: Callable[
     """
     successor.update(_forget_places)
     leaning: list[_Leaning] = []
-    with _Sorted() as rows:
+    with SortedRows(ROW_BYTES) as rows:
         for page in index_pages(successor):
             seen = successor.view(partial(_check_page, page=page))
             rows.extend(seen.rows)
@@ -165,38 +162,3 @@ def _write_places(successor: Successor, rows: Iterable[bytes]) -> None:
 
 def _create(update: Update, batch: list[Item]) -> None:
     update.create_many(PLACES, batch, rising=True)
-
-
-class _Sorted:
-    """Rows in order, in bounded memory: what is over goes into temporary files, each sorted."""
-
-    def __init__(self) -> None:
-        self._rows: list[bytes] = []
-        self._files: list[IO[bytes]] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for file in self._files:
-            file.close()
-
-    def extend(self, rows: Iterable[bytes]) -> None:
-        """Take some rows."""
-        self._rows.extend(rows)
-        if len(self._rows) >= _ROWS_AT_ONCE:
-            with system_errors(tempfile.gettempdir()):
-                file = tempfile.TemporaryFile()  # noqa: SIM115 - read again by `merged`
-                self._files.append(file)
-                file.writelines(sorted(self._rows))
-            self._rows = []
-
-    def merged(self) -> Iterator[bytes]:
-        """All of them, rising."""
-        return heapq.merge(sorted(self._rows), *map(_read_rows, self._files))
-
-
-def _read_rows(file: IO[bytes]) -> Iterator[bytes]:
-    file.seek(0)
-    while piece := file.read(ROW_BYTES):
-        yield piece

@@ -12,8 +12,9 @@ from functools import partial
 
 import attrs
 
-from pithstore import journal
-from pithstore.compaction.carry import carry_blobs, carry_sources, carry_whole
+from pithstore import garbage, journal
+from pithstore.collecting.collect import collect
+from pithstore.compaction.carry import carry_blobs, carry_homeless, carry_sources, carry_whole
 from pithstore.compaction.check import check
 from pithstore.compaction.dictionary import tail_values, train
 from pithstore.compaction.pack import pack
@@ -42,6 +43,8 @@ def compact(engine: Engine, progress: Progress = lambda _done, _all: None) -> Co
     before = stat(engine)
     successor = engine.successor()
     try:
+        if engine.view(garbage.is_left):  # the totals count it, and it is not carried over
+            collect(engine)
         packed = _Compaction(engine, successor, progress, 2 * before.versions).run()
     except Damaged:  # it is in the successor too, where nobody could mend it
         successor.discard()
@@ -70,6 +73,7 @@ class _Compaction:
                 state, packed = reached, packed + versions
                 self._advance(versions)
             check(self._successor, self._advance, partial(self._bring, mark=state.mark))
+            carry_homeless(self._engine, partial(self._bring, mark=state.mark))
             state = attrs.evolve(state, checked=True)
             self._successor.update(partial(write_state, state=state))
         self._carry_most(state.mark)
@@ -159,4 +163,5 @@ def _take_over(view: View, successor: Update, mark: int) -> None:
         after = notes[-1][0]
     carry_whole(view, successor)
     forget_state(successor)
+    garbage.stop_noting(successor)
     journal.end(successor)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import zstandard
 
+from pithstore import blobs
 from pithstore.engine import View
 from pithstore.keys import TAIL, tail_key
 from pithstore.tail import STREAM_BYTES, cut
@@ -21,12 +22,11 @@ _SEGMENT_BYTES, _COMPARED_BYTES = 1000, 8
 
 That Zstandard tries others takes five times as long, and gives no better ones for what was measured.
 """
-_LONGEST_KEY = b"\xff" * 8
 
 
 def train(view: View) -> bytes:
     """A dictionary for what lies in the tail; b"" where that is too little for one to pay."""
-    tails = _tails(view)
+    tails = blobs.tails(view)
     values = sum(map(len, tails.values()))
     size = min(_LARGEST, values * STREAM_BYTES // _SHARE)
     if size < _LEAST:
@@ -40,33 +40,17 @@ def train(view: View) -> bytes:
 
 def tail_values(view: View) -> int:
     """How many values the tails have."""
-    return sum(map(len, _tails(view).values()))
-
-
-def _tails(view: View) -> dict[int, range]:
-    """Each writer whose tail has values, the last one first, and their sequence numbers.
-
-    They need not begin at 0: a writer that stays open while the store is compacted goes on where it was.
-    """
-    found: dict[int, range] = {}
-    after = _LONGEST_KEY
-    while last := view.scan(TAIL, after=after, limit=1, reverse=True):
-        key = last[0][0]
-        first = view.scan(TAIL, prefix=key[:4], limit=1)[0][0]
-        found[int.from_bytes(key[:4], "big")] = range(_sequence(first), _sequence(key) + 1)
-        after = first
-    return found
-
-
-def _sequence(key: bytes) -> int:
-    return int.from_bytes(key[4:], "big")
+    return sum(map(len, blobs.tails(view).values()))
 
 
 def _pieces(view: View, tails: Mapping[int, range], values: int) -> list[bytes | bytearray | memoryview]:
     """Pieces from all over the tails, at most so many, none twice."""
     step = max(1, values // _PIECES)
-    numbered = ((writer, sequence) for writer, sequences in tails.items() for sequence in sequences)
-    chosen = [tail_key(*value) for i, value in enumerate(numbered) if i % step == 0]
+    chosen: list[bytes] = []
+    before = 0
+    for writer, sequences in tails.items():  # one key can make such a range 2^32 long
+        chosen += [tail_key(writer, sequence) for sequence in sequences[-before % step :: step]]
+        before += len(sequences)
     found = zip(chosen, view.get_many(TAIL, chosen), strict=True)
     width = STREAM_BYTES // _PIECE_BYTES
     starts = ((key[-1] % width * _PIECE_BYTES, value) for key, value in found if value is not None)

@@ -32,7 +32,8 @@ _KEPT_BYTES = 16 * 1024  # about what a frame takes that is only moved
 class _Step:
     """One run on its way into the successor; `bytes` is about what its frame takes.
 
-    The first one of a source brings its name, and the entries that stay.
+    The first one of a source brings its name, and the entries that stay.  Where all versions were forgotten there
+    is no run; the key is empty then.
     """
 
     source: bytes
@@ -66,7 +67,7 @@ def pack(engine: Engine, successor: Successor, dictionary: bytes, state: State) 
     with ThreadPoolExecutor(1) as beside:
         begun: list[_Begun] = []
         for chunk in _chunks(_sources(engine, state.key)):
-            frames = engine.view(partial(_frames, runs=[run for _, run in chunk]))
+            frames = engine.view(partial(_frames, runs=[run for _, run in chunk if run is not None]))
             following = _Begun([step for step, _ in chunk], beside.submit(_compress, packer, frames))
             if sum(each.bytes for each in begun) >= _WRITTEN_AT_ONCE:
                 state, versions = _write(successor, state, begun)
@@ -83,11 +84,11 @@ def _sources(engine: Engine, key: bytes) -> Iterator[Dense]:
         key = page[-1][0]
 
 
-def _chunks(sources: Iterable[Dense]) -> Iterator[list[tuple[_Step, Kept | Parcel]]]:
-    chunk: list[tuple[_Step, Kept | Parcel]] = []
+def _chunks(sources: Iterable[Dense]) -> Iterator[list[tuple[_Step, Kept | Parcel | None]]]:
+    chunk: list[tuple[_Step, Kept | Parcel | None]] = []
     size = 0
     for each in sources:
-        for step, run in zip(_steps(each), each.runs, strict=True):
+        for step, run in zip(_steps(each), each.runs or (None,), strict=True):
             chunk.append((step, run))
             size += step.bytes
             if size >= _PACKED_AT_ONCE:
@@ -98,6 +99,8 @@ def _chunks(sources: Iterable[Dense]) -> Iterator[list[tuple[_Step, Kept | Parce
 
 
 def _steps(each: Dense) -> Iterator[_Step]:
+    if not each.runs:
+        yield _Step(each.key, b"", b"", 0, name=each.source, entries=each.entries, last=True)
     for i, run in enumerate(each.runs):
         yield _Step(
             each.key,
@@ -158,10 +161,12 @@ def _write(successor: Successor, state: State, begun: Sequence[_Begun]) -> tuple
     reached = attrs.evolve(state, key=ended[-1]) if ended else state
 
     def write(update: Update) -> None:
-        positions, _ = write_frames(update, next_sequence(update), packed)
+        positions = iter(write_frames(update, next_sequence(update), packed)[0])
         items: list[Item] = []
-        for step, position in zip(steps, positions, strict=True):
-            items += [*step.entries, (step.key, seal(VERSIONS, step.key, moved(step.run, position)))]
+        for step in steps:
+            items += step.entries
+            if step.key:
+                items.append((step.key, seal(VERSIONS, step.key, moved(step.run, next(positions)))))
         update.create_many(VERSIONS, items, rising=True)
         sources.create_many(update, [step.name for step in steps if step.name is not None], rising=True)
         write_state(update, reached)

@@ -6,20 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from pithstore import blobs, manifests, records
+from pithstore import blobs, manifests
 from pithstore.codec import LineHead, Place, decode_manifest
+from pithstore.compaction.lasting import lasting_entries
 from pithstore.digest import Digest
 from pithstore.engine import Item, View
 from pithstore.errors import Damaged
-from pithstore.keys import LINE, OUTCOMES, RUN, STANDING, VERSION, VERSIONS, source_mark
+from pithstore.keys import LINE, OUTCOMES, RUN, VERSION, VERSIONS, source_mark
 from pithstore.model import Manifest, Source
-from pithstore.packs.frame import Frame
-from pithstore.packs.frames import read_frame, read_packed
+from pithstore.packs.frames import read_packed
 from pithstore.packs.packing import FRAME_BYTES, RUN_VERSIONS, Plan, plan
-from pithstore.packs.rebuild import foreign_digests, recipes, snapshots
+from pithstore.packs.rebuild import recipes
 from pithstore.packs.run import Run
 from pithstore.packs.run_rows import BareRow, bare_row, read_made, write_run
 from pithstore.packs.runs import read_run
+from pithstore.records import sound_frame
 from pithstore.seal import unseal
 from pithstore.survey import Entries, source_names
 from pithstore.versions import read_line_head, read_version
@@ -103,9 +104,9 @@ def dense(view: View, page: Sequence[Entries]) -> Iterator[Dense]:
     for digest, place in places.items():
         at_home.setdefault(place.home, set()).add(digest)
     for each, (key, items) in zip(loose, page, strict=True):
-        standing = [item for item in items if item[0].endswith(STANDING) and len(item[0]) == len(key) + 1]
         homes = each.homes | at_home.get(source_mark(each.source), set())
-        yield Dense(key, each.source, standing, list(_packed(each, recipes_of, places, homes)))
+        lasting = lasting_entries(each.source, items)
+        yield Dense(key, each.source, lasting, list(_packed(each, recipes_of, places, homes)))
 
 
 def _loose(view: View, source: Source, source_key: bytes, items: Sequence[Item]) -> _Loose:
@@ -177,17 +178,6 @@ def _open(view: View, found: _Loose, run: Run) -> None:
 def _rows(found: _Loose, run: Run) -> list[BareRow]:
     found.heads.update((head.builder_version, head) for head in run.line_heads())
     return [BareRow(*row) for row in zip(*run.columns(), strict=True)]
-
-
-def sound_frame(view: View, run: Run) -> Frame | None:
-    """The frame of a run; None where not every version comes out of it as it was."""
-    try:
-        frame = read_frame(view, run.position)
-        digests = foreign_digests(frame, range(frame.versions))
-        foreign = dict(zip(digests, records.read_bodies(view, digests), strict=True))
-        return frame if list(snapshots(frame, foreign)) == list(run.snapshots) else None
-    except Damaged:
-        return None
 
 
 def _manifests(view: View, loose: Sequence[_Loose]) -> dict[bytes, Manifest]:

@@ -73,9 +73,7 @@ def note(update: Update, new: Sequence[Declaring]) -> None:
     before = dict(zip(sources, read_standing(update, list(sources.values())), strict=True))
     standing = dict(before)
     entries: list[Item] = []
-    gains: dict[int, dict[tuple[Sequence[str], bytes], int]] = {
-        slot: {} for slot in map(source_slot, sources.values())
-    }
+    gains: dict[int, dict[tuple[Sequence[str], bytes], int]] = {}
     for each in new:
         source = each.version.source
         key = source_key(source)
@@ -83,7 +81,7 @@ def note(update: Update, new: Sequence[Declaring]) -> None:
         told = encode_changes(standing[key], each.declarations, names)
         standing[key] = each.declarations
         if told:
-            counts = gains[source_slot(source)]
+            counts = gains.setdefault(source_slot(source), {})
             counts[names, told] = counts.get((names, told), 0) + 1
             entries.append((outcomes_key(source, each.version.number), told))
     _write_standing(update, {sources[key]: now for key, now in standing.items() if now != before[key]})

@@ -18,6 +18,7 @@ import contextlib
 import fcntl
 import os
 import re
+import stat
 import sys
 import time
 
@@ -105,7 +106,12 @@ def sync_directory(directory: str) -> None:
 
 
 def prepare_directory(root: str) -> None:
-    """A directory in which a store can be created: made, or empty, or left by a creation that did not finish."""
+    """A directory in which a store can be created: made, or empty, or left by a creation that did not finish.
+
+    No link is followed, not one that is the directory nor one in it: who planted it would choose what is written to.
+    """
+    if os.path.islink(os.path.abspath(root)):
+        raise UsageError(f"{root} is a link; a store is created in a directory itself: name the one it leads to")
     try:
         _make_durably(os.path.abspath(root))
     except (FileExistsError, NotADirectoryError):
@@ -115,10 +121,21 @@ def prepare_directory(root: str) -> None:
     strangers = [
         name
         for name in sorted(os.listdir(root))
-        if name not in (WRITE_LOCK, CURRENT, f"{CURRENT}.tmp", RECEIPT) and not _GENERATION.fullmatch(name)
+        if not _is_ours(root, name)
     ]
     if strangers:
         raise UsageError(f"{root} is not empty (it holds {strangers[0]!r}); give a directory that does not exist")
+
+
+def _is_ours(root: str, name: str) -> bool:
+    """Whether a creation that did not finish can have left this."""
+    if name not in (WRITE_LOCK, CURRENT, f"{CURRENT}.tmp", RECEIPT) and not _GENERATION.fullmatch(name):
+        return False
+    try:
+        status = os.lstat(os.path.join(root, name))
+    except FileNotFoundError:  # of a creation that goes on
+        return True
+    return not stat.S_ISLNK(status.st_mode) and status.st_uid == os.geteuid()
 
 
 def _make_durably(directory: str) -> None:

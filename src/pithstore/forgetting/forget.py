@@ -24,7 +24,7 @@ from pithstore.survey import histories
 _VERSIONS_AT_ONCE = 4096
 
 Told = Callable[[Sequence[Version]], None]
-"""Is told versions of one source that go, before they do."""
+"""Is told versions of one source that are gone, or would be."""
 
 
 def _is_clear(chosen: Chosen, _: object, policy: Policy | None) -> None:
@@ -102,8 +102,8 @@ def _count(
 ) -> Forgotten:
     found = Forgotten(sources=0, versions=0)
     for some in going:
-        told(some)
         found = Forgotten(sources=found.sources + 1, versions=found.versions + forget_some(some))
+        told(some)
     return found
 
 

@@ -34,7 +34,7 @@ Member = tuple[bytes, "bytes | Digest"]
 
 _HEADER = struct.Struct("<IIIIB")
 _WIDTHS = {1: "B", 2: "H", 4: "I"}
-_MAX_BYTES = 2**32 - 1
+_BYTES = bytes(range(256))
 
 
 def encode_frame(
@@ -156,7 +156,7 @@ class Frame:
         at = _HEADER.size + names
         shapes = self._shapes = _read_shapes(raw[_HEADER.size : at])
         self._column = _read_ordinals(raw, at, versions, width)
-        if max(self._column, default=-1) >= len(shapes):
+        if not _all_below(len(shapes), self._column):
             raise Damaged("a frame names a shape that it does not have")
         at += versions * width
         if len(shapes) == 1:
@@ -166,7 +166,7 @@ class Frame:
             lengths = [len(shape.names) for shape in shapes]
             self._starts = [0, *accumulate([lengths[shape] for shape in self._column])]
         self._ordinals = _read_ordinals(raw, at, self._starts[-1], width)
-        if max(self._ordinals, default=-1) >= bodies + foreign:
+        if not _all_below(bodies + foreign, self._ordinals):
             raise Damaged("a frame names a section that it does not have")
         at += self._starts[-1] * width
         self._ends = (*struct.unpack_from(f"<{bodies}I", raw, at), 0)  # [-1] is where the first body starts
@@ -242,6 +242,11 @@ class Frame:
         size_at = at + DIGEST_BYTES
         return Digest(self._raw[at:size_at]), int.from_bytes(self._raw[size_at : size_at + 4], "little")
 
+    @property
+    def elsewhere(self) -> list[tuple[Digest, int]]:
+        """Digest and size of each section that lies elsewhere, by ordinal."""
+        return [self.foreign(ordinal) for ordinal in range(self.bodies, self.bodies + self.foreigners)]
+
     def members(self, row: int) -> list[Member]:
         """The sections of a version."""
         raw, start, ends, bodies = self._raw, self._start, self._ends, self.bodies
@@ -262,6 +267,12 @@ class Frame:
             return None
         raw, start, ends = self._raw, self._start, self._ends
         return shape.join([raw[start + ends[ordinal - 1] : start + ends[ordinal]] for ordinal in ordinals])
+
+
+def _all_below(bound: int, ordinals: Sequence[int]) -> bool:
+    if isinstance(ordinals, bytes):  # quicker, and most are
+        return not ordinals.translate(None, _BYTES[:bound])
+    return max(ordinals, default=-1) < bound
 
 
 def _read_ordinals(raw: bytes, at: int, count: int, width: int) -> Sequence[int]:

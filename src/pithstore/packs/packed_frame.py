@@ -16,6 +16,7 @@ from blake3 import blake3
 
 from pithstore.codec import read_number, write_number
 from pithstore.errors import Damaged
+from pithstore.limits import LARGEST_RECORD_BYTES
 
 if TYPE_CHECKING:  # imported where the first frame is met: most commands meet none
     import zstandard
@@ -23,9 +24,10 @@ if TYPE_CHECKING:  # imported where the first frame is met: most commands meet n
 MARK_BYTES = 8
 NO_DICTIONARY = bytes(MARK_BYTES)
 LONGEST_HEADER = MARK_BYTES + 10
-"""A frame has at most 2^32 bytes."""
+"""A frame has less than 2^35 bytes."""
 _LEVEL = 6
-_LONGEST = 2**32
+_LONGEST = 2 * LARGEST_RECORD_BYTES
+_AT_ONCE = 1024 * 1024
 _LARGEST_RATIO_BITS = 15
 """A block of Zstandard has at least 4 bytes and becomes at most 128 KiB."""
 
@@ -106,12 +108,24 @@ def unpack(header: Header, data: bytes, read_dictionary: Callable[[bytes], bytes
     try:
         if zstandard.get_frame_parameters(packed).content_size != zstandard.CONTENTSIZE_UNKNOWN:
             raise Damaged("a frame says its length twice")  # zstandard would believe that one
-        frame = zstd.decompress(packed, max_output_size=header.frame_bytes)
+        frame = _expand(zstd, packed, header.frame_bytes)
     except zstandard.ZstdError as error:
         raise Damaged(f"a frame cannot be expanded ({error})") from None
     if len(frame) != header.frame_bytes:
         raise Damaged("a frame has not the length that it says")
     return frame
+
+
+def _expand(zstd: zstandard.ZstdDecompressor, packed: bytes, size: int) -> bytes:
+    """The frame, at most one byte more than that; a long one piece by piece, as what it says takes memory."""
+    if size <= _AT_ONCE:
+        return zstd.decompress(packed, max_output_size=size)
+    pieces: list[bytes] = []
+    with zstd.stream_reader(packed) as reader:
+        while size >= 0 and (piece := reader.read(min(size + 1, _AT_ONCE))):
+            pieces.append(piece)
+            size -= len(piece)
+    return b"".join(pieces)
 
 
 class _Unpackers(threading.local):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -50,8 +50,10 @@ class Piece:
         self, shapes: Sequence[Shape], rows: Sequence[Sequence[int]], bodies: Sequence[bytes | None]
     ) -> None:
         self.shapes, self.rows, self.bodies = shapes, rows, bodies
-        self._lacking = {ordinal for ordinal, body in enumerate(bodies) if body is None}
         self._known = [body or b"" for body in bodies]
+        self._lacking: Collection[int] = ()
+        if None in bodies:
+            self._lacking = {ordinal for ordinal, body in enumerate(bodies) if body is None}
         self.sizes = list(map(len, self._known))
 
     @property
@@ -103,7 +105,7 @@ class Piece:
             while kept and kept[-1][0] > common:
                 kept.pop()
             common = self._common(row) if row < last else 0
-            if lacking and not lacking.isdisjoint(ordinals):
+            if lacking and any(ordinal in lacking for ordinal in ordinals):
                 yield None
             elif kept or common:
                 yield self._hash(row, kept, common)
@@ -145,8 +147,7 @@ class Piece:
 def piece_of(frame: Frame, foreign: Mapping[Digest, bytes], here: Sequence[bytes]) -> Piece:
     """The versions of a frame, given all bodies that lie there; `foreign` has those that lie elsewhere."""
     bodies: list[bytes | None] = [*here]
-    for ordinal in range(frame.bodies, frame.bodies + frame.foreigners):
-        digest, size = frame.foreign(ordinal)
+    for digest, size in frame.elsewhere:
         body = foreign.get(digest)
         bodies.append(body if body is not None and len(body) == size else None)
     return Piece(frame.shapes, frame.rows, bodies)

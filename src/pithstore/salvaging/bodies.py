@@ -5,7 +5,7 @@ Whatever index led there in the store is not asked: what is found here is proved
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import repeat
 
@@ -36,15 +36,17 @@ class Bodies:
         self._scratch = scratch
         self._frames: dict[Extent, Frame] = {}
 
-    def index(self) -> None:
-        """Find all that the streams hold."""
-        for space, found in (
+    def index(self, progress: Callable[[int, int], None]) -> None:
+        """Find all that the streams hold; `progress` is told (steps done, steps in all)."""
+        steps = (
             (BODIES, self._loose()),
             (FRAMES, self._packed()),
             (BODIES, self._in_frames()),
             (ROWS, self._rows()),  # at last: sections of a version may lie anywhere
-        ):
+        )
+        for done, (space, found) in enumerate(steps, 1):
             fill(self._scratch, zip(repeat(space), found, strict=False))
+            progress(done, len(steps))
 
     def _loose(self) -> Iterator[Item]:
         for extent, body in pieces(self._scratch, TAIL):

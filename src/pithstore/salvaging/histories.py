@@ -34,7 +34,7 @@ _UNNAMED = Source("", "")
 
 @attrs.define(eq=False)
 class History:
-    """What is said of the source with that key: versions by number, of no source yet; numbers that it must have had.
+    """What is said of the source with that key: its versions by number, of no source yet, and numbers that it had.
 
     Of two versions with one number the one that was recorded later counts: the other one is what was left of a put
     that was interrupted while it was written, and whose number was given again.
@@ -44,12 +44,12 @@ class History:
     versions: dict[int, Version] = attrs.field(factory=dict)
     mentioned: set[int] = attrs.field(factory=set)
     head: Head | None = None
+    entries: int = 0
 
     @property
-    def numbers(self) -> set[int]:
-        """The numbers from 1 to the last that the source has had, as far as known; never none of them for long."""
-        last = max((*self.versions, *self.mentioned, self.head.number if self.head else 0), default=0)
-        return set(range(1, last + 1))
+    def last(self) -> int:
+        """The last number that the source is known to have had; 0 for none."""
+        return max((*self.versions, *self.mentioned, self.head.number if self.head else 0), default=0)
 
     def add(self, version: Version) -> None:
         """Take in what an entry says of a version."""
@@ -69,6 +69,7 @@ def histories(scratch: Engine) -> Iterator[History]:
     for key, found in groupby(items, _source_of):
         history = History(key)
         for item in found:
+            history.entries += 1
             try:
                 _read(history, item[0][len(key) : -SEAL_BYTES], item[1])
             except (Damaged, IndexError):  # it bears its seal, and says nothing: no pithstore wrote it

@@ -44,6 +44,7 @@ from pithstore.salvaging.records import read_record
 from pithstore.salvaging.sift import SOUND, Sifted, sift, walk
 from pithstore.seal import SEAL_BYTES, seal_many
 from pithstore.section_memo import SectionMemo
+from pithstore.sources import create_many
 from pithstore.tail import TailEnd
 from pithstore.verify import verify
 
@@ -52,7 +53,7 @@ _PATIENCE = 60.0  # seconds, that of a put
 _NO_ENTRY = "its entry in the index, if it was not forgotten"
 
 Progress = Callable[[str, int, int], None]
-"""Is told what is done (look, rebuild or verify), how far it has come, and of how far."""
+"""Is told what is done (look, index, rebuild or verify), how far it has come, and of how far."""
 
 
 def salvage(
@@ -102,7 +103,9 @@ def _salvage(scratch: Engine, files: Sequence[str], new: str, progress: Progress
     known = _known_configuration(scratch)
     configuration = known or Configuration()
     with closing(open_engine(new, configuration, patience=_PATIENCE)) as engine:
-        salvaging = _Salvaging(scratch, engine, configuration, partial(progress, "rebuild"))
+        bodies = Bodies(scratch)
+        bodies.index(partial(progress, "index"))
+        salvaging = _Salvaging(scratch, engine, configuration, bodies, partial(progress, "rebuild"))
         salvaging.run(sifted)
         verified = verify(engine, configuration, partial(progress, "verify"))
     if not verified.ok:
@@ -123,6 +126,7 @@ def _sift_all(files: Sequence[str], scratch: Engine, progress: Callable[[int, in
             progress(min(done, count), count)
 
         found = [sift(each, scratch, advance, trusted=len(files) == 1) for each in pages]
+    progress(count, count)  # pages without entries were passed over
     entries = sum(each.entries for each in found)
     if not entries:
         raise Damaged(f"{', '.join(files)}: nothing in there is an entry of a store; restore it from a copy")
@@ -134,7 +138,7 @@ def _known_configuration(scratch: Engine) -> Configuration | None:
     found = MemoryEngine((META,))
     for page in walk(scratch, META):
         sealed = [(key[:-SEAL_BYTES], value + key[-SEAL_BYTES:]) for key, value in page]
-        found.update(partial(_put, items=sealed))
+        found.update(partial(_put_meta, items=sealed))
     with suppress(Damaged):
         found.view(meta.check_known)
     with suppress(Damaged):
@@ -142,20 +146,25 @@ def _known_configuration(scratch: Engine) -> Configuration | None:
     return None
 
 
-def _put(update: Update, items: Sequence[Item], space: str = META) -> None:
-    update.put_many(space, items)
+def _put_meta(update: Update, items: Sequence[Item]) -> None:
+    update.put_many(META, items)
 
 
 class _Salvaging:
     """One salvage: what was saved and lost so far."""
 
     def __init__(
-        self, scratch: Engine, target: Engine, configuration: Configuration, progress: Callable[[int, int], None]
+        self,
+        scratch: Engine,
+        target: Engine,
+        configuration: Configuration,
+        bodies: Bodies,
+        progress: Callable[[int, int], None],
     ) -> None:
         self._scratch, self._target = scratch, target
         self._configuration = configuration
         self._progress = progress
-        self._bodies = Bodies(scratch)
+        self._bodies = bodies
         self._memo = SectionMemo()
         self._compared = Compared()
         self._end: TailEnd | None = None
@@ -165,11 +174,10 @@ class _Salvaging:
 
     def run(self, sifted: Sifted) -> None:
         """Write all that is whole to the new store."""
-        self._bodies.index()
         for batch in batches(self._arrivals(sifted), lambda arrival: arrival.prepared.size):
             self._end = self._target.update(partial(self._store, arrivals=batch)).end
             self._versions += len(batch)
-        self._target.update(partial(_put, items=seal_many(VERSIONS, self._heads), space=VERSIONS))
+        self._target.update(partial(_keep_heads, heads=self._heads))
         self._carry_checks()
 
     def report(self) -> Salvaged:
@@ -182,8 +190,11 @@ class _Salvaging:
     def _arrivals(self, sifted: Sifted) -> Iterator[Restored]:
         """The versions that are whole, source by source, by rising number."""
         complete = VERSIONS in sifted.whole
+        done, count = 0, sum(len(page) for page in walk(self._scratch, VERSIONS))
         for history in histories(self._scratch):
             yield from self._saved(history, complete)
+            done += history.entries
+            self._progress(done, count)
         if not complete:
             for page in walk(self._scratch, SOURCES):
                 self._lost += self._scratch.view(partial(_without_entries, items=page))
@@ -199,11 +210,11 @@ class _Salvaging:
             else:
                 yield last
         if not complete:
-            gone = history.numbers.difference(history.versions)
-            self._lost += [Lost(source, number, _NO_ENTRY) for number in sorted(gone)]
-        if last is not None:
-            self._sources += 1
-            self._keep_head(history, last)
+            gone = (number for number in range(1, history.last + 1) if number not in history.versions)
+            self._lost += [Lost(source, number, _NO_ENTRY) for number in gone]
+        self._sources += last is not None
+        if source is not None and history.last > (last.number if last else 0):
+            self._heads.append((source, _head(history)))
 
     def _named(self, history: History) -> Source | None:
         """The source of a history; where nothing else says it any more, what its records say."""
@@ -211,9 +222,10 @@ class _Salvaging:
         versions = iter(history.versions.values())
         while source is None and (version := next(versions, None)) is not None:
             with suppress(Damaged, InvalidRecord):
-                record = self._record(version)
-                named = find_line(decode(record), self._configuration.profile).source
-                source = named if source_key(named) == history.key else None
+                record = decode(self._record(version))
+                if isinstance(record, dict):
+                    named = find_line(record, self._configuration.profile).source
+                    source = named if source_key(named) == history.key else None
         return source
 
     def _record(self, version: Version) -> bytes:
@@ -228,20 +240,24 @@ class _Salvaging:
             raise Damaged("a time behind that of the version before it")
         return restored(attrs.evolve(version, source=source), record, self._configuration, self._memo)
 
-    def _keep_head(self, history: History, last: Restored) -> None:
-        """No number that the source has had is to be given again."""
-        number = max(history.numbers)
-        if number > last.number:
-            moments = [version.recorded_at for version in history.versions.values()]
-            moments += [history.head.recorded_at] if history.head else []
-            head = Head(number, max(moments))
-            self._heads.append((head_key(last.line.source), encode_head(head)))
-
     def _carry_checks(self) -> None:
         """Recorded checks of the sources that were saved, as they are."""
         for page in walk(self._scratch, CHECKS):
             sealed = [(key[:-SEAL_BYTES], value + key[-SEAL_BYTES:]) for key, value in page]
             self._checks += self._target.update(partial(_add_checks, items=sealed))
+
+
+def _head(history: History) -> Head:
+    """The head of a source whose last number was not saved, or had been forgotten: it is not to be given again."""
+    moments = [version.recorded_at for version in history.versions.values()]
+    moments += [history.head.recorded_at] if history.head else []
+    return Head(history.last, max(moments, default=datetime.now(UTC)))
+
+
+def _keep_heads(update: Update, heads: Sequence[tuple[Source, Head]]) -> None:
+    create_many(update, [source for source, _ in heads])
+    entries = ((head_key(source), encode_head(head)) for source, head in heads)
+    update.put_many(VERSIONS, seal_many(VERSIONS, entries))
 
 
 def _add_checks(update: Update, items: Sequence[Item]) -> int:

@@ -13,7 +13,7 @@ from itertools import islice
 import attrs
 
 from pithstore.engine import Engine, Item, Update, View
-from pithstore.engine.lmdb.pages import DataPages, Tree
+from pithstore.engine.lmdb.pages import DataPages
 from pithstore.keys import CHECKS, DICTIONARIES, MANIFESTS, META, PACKS, SOURCES, TAIL, VERSIONS
 from pithstore.seal import SEAL_BYTES, is_sealed
 
@@ -25,9 +25,9 @@ _ITEMS_AT_ONCE, _BYTES_AT_ONCE = 5000, 8 * 1024 * 1024
 
 @attrs.frozen
 class Sifted:
-    """How many sound entries were found, and the spaces of which nothing is damaged: these have theirs and no more.
+    """How many sound entries were found, and the spaces of which nothing is damaged.
 
-    Of the others there may be entries too that the store had done with.
+    What was found of these is what they have; of the others it may be more, which the store had done with.
     """
 
     entries: int
@@ -43,8 +43,10 @@ def sift(pages: DataPages, scratch: Engine, progress: Callable[[int], None], *, 
     whole: set[str] = set()
     entries = 0
     seen = bytearray(pages.count)
-    for space in SOUND if trees else ():
-        tree = trees.get(space.encode(), Tree(0, ()))
+    for space in SOUND:
+        tree = trees.get(space.encode())
+        if tree is None:  # there may be one, under a name that is damaged
+            continue
         found = fill(scratch, _sound(pages, tree.leaves, (space,), progress))
         entries += found
         if found == tree.entries:

@@ -22,6 +22,7 @@ from pithstore.tail import FIRST_FRAME_BYTES, STREAM_BYTES
 _KEY_BYTES = 8 + SEAL_BYTES
 _VALUES_AT_ONCE = 64  # of 16 KiB
 _FORKS = 16
+_LONGEST_LENGTH = 10  # bytes
 _LONGEST = 2 * LARGEST_RECORD_BYTES
 
 
@@ -61,7 +62,7 @@ def pieces(scratch: Engine, space: str) -> Iterator[tuple[Extent, bytes]]:
         for item in page:
             place = _place(item)
             if place not in (reached, _next(reached)):
-                yield _before_first(scratch, space, item)
+                yield from _before_first(scratch, space, item)
             yield from _starting(scratch, space, item)
             reached = place
 
@@ -136,13 +137,17 @@ def _bounds(streams: Sequence[bytes], at: int) -> tuple[int, int]:
     return start, start + min(length, _LONGEST)
 
 
-def _before_first(scratch: Engine, space: str, item: Item) -> tuple[Extent, bytes]:
-    """What lies before the first piece of a value whose predecessor is lost.
+def _before_first(scratch: Engine, space: str, item: Item) -> Iterator[tuple[Extent, bytes]]:
+    """What lies before the first piece of a value whose predecessor is lost, if it is a piece.
 
-    It may be a piece: its length may have been the last thing in the value that is lost.
+    The length of one may have been the last thing in the value that is lost, or it ends in this one.
     """
     chain = [item]
     while _first(chain[-1]) > STREAM_BYTES and (following := _following(scratch, space, chain[-1])):
         chain.append(following[0])
     whole = sum(len(value) - FIRST_FRAME_BYTES for _, value in chain[:-1])
-    return _joined(chain, 0, whole + min(_first(chain[-1]), len(_stream(chain[-1]))))
+    end = whole + min(_first(chain[-1]), len(_stream(chain[-1])))
+    rest = next((at for at, byte in enumerate(_stream(item)[:_LONGEST_LENGTH], 1) if byte < 0x80), end)
+    for start in (0, rest):
+        if start < end:
+            yield _joined(chain, start, end)

@@ -26,9 +26,8 @@ _SHOWN = 3
 
 def flips(room: str, first: int) -> Iterator[Trial]:
     """One bit flipped anywhere, in one small store after the other."""
-    for seed in count(first):
-        store = Sound.made(room, seed // _TRIALS_OF_A_STORE)
-        yield Trial(seed, store.finding(partial(_flip, random.Random(seed))))
+    for seed, store in sounds(room, first):
+        yield Trial(seed, store.finding(partial(flip, random.Random(seed))))
 
 
 def truncations(room: str, first: int) -> Iterator[Trial]:
@@ -45,8 +44,7 @@ def truncations(room: str, first: int) -> Iterator[Trial]:
 
 def garbage(room: str, first: int) -> Iterator[Trial]:
     """A page or all of the file overwritten by zeros, by random bytes or by another page."""
-    for seed in count(first):
-        store = Sound.made(room, seed // _TRIALS_OF_A_STORE)
+    for seed, store in sounds(room, first):
         yield Trial(seed, store.finding(partial(_overwrite, random.Random(seed))))
 
 
@@ -54,7 +52,7 @@ def old_copies(room: str, first: int) -> Iterator[Trial]:
     """The data file as it was some commits ago, put back under the store."""
     for seed in count(first):
         choice = random.Random(seed)
-        store = Sound.made(room, seed, fresh=True)
+        store = Sound.made(room, seed)
         old = os.path.join(room, "old")
         shutil.copyfile(store.file, old)
         in_child(partial(run, store.path, os.devnull, seed + 1, ("put",) * choice.randrange(1, 4)))
@@ -70,21 +68,27 @@ class Sound:
             self.file = os.path.join(path, current.read().strip(), "data.mdb")
         self._said = said
 
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The hash of each record, by the call that gets it by its number."""
+        return {
+            call: said for call, said in self._said.said.items() if call.startswith("get ") and _is_number(call)
+        }
+
     @classmethod
-    def made(cls, room: str, seed: int, *, fresh: bool = False) -> Sound:
-        """The store of that seed; a new one, where it is not that of the last call."""
-        name = os.path.join(room, f"store-{seed}")
-        if fresh or not os.path.exists(name):
-            for other in os.listdir(room):
-                shutil.rmtree(os.path.join(room, other), ignore_errors=True)
-            in_child(partial(run, os.path.join(name, "store"), os.devnull, seed, _STEPS[seed % len(_STEPS)]))
+    def made(cls, room: str, seed: int) -> Sound:
+        """The store of that seed, in the place of all that is in the room."""
+        for other in os.listdir(room):
+            shutil.rmtree(os.path.join(room, other), ignore_errors=True)
+        path = os.path.join(room, "sound", "store")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        in_child(partial(run, path, os.devnull, seed, _STEPS[seed % len(_STEPS)]))
         return cls.of(room)
 
     @classmethod
     def of(cls, room: str) -> Sound:
         """The store that is in the room, with what it answers now."""
-        (name,) = (name for name in os.listdir(room) if name.startswith("store-"))
-        path = os.path.join(room, name, "store")
+        path = os.path.join(room, "sound", "store")
         ended = in_child(partial(answers, path))
         assert isinstance(ended.result, Answers), ended.death  # noqa: S101 - the undamaged store
         return cls(path, ended.result)
@@ -128,7 +132,17 @@ def _is_number(call: str) -> bool:
     return call.rpartition("@")[2].isdigit()
 
 
-def _flip(choice: random.Random, path: str) -> None:
+def sounds(room: str, first: int) -> Iterator[tuple[int, Sound]]:
+    """Each seed from the first on, with a store; it is another one after some hundred seeds."""
+    store: Sound | None = None
+    for seed in count(first):
+        if store is None or seed % _TRIALS_OF_A_STORE == 0:
+            store = Sound.made(room, seed // _TRIALS_OF_A_STORE)
+        yield seed, store
+
+
+def flip(choice: random.Random, path: str) -> None:
+    """Flip one bit of the file."""
     position = choice.randrange(os.path.getsize(path))
     with open(path, "r+b") as file:
         file.seek(position)

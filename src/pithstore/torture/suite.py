@@ -8,7 +8,7 @@ from itertools import islice
 
 import attrs
 
-from pithstore.torture import damage, full_disk, growth, kill, power, syscalls
+from pithstore.torture import commands, damage, full_disk, growth, kill, power, syscalls
 from pithstore.torture.case import Case, Skipped, Trial
 
 CASES = (
@@ -16,6 +16,7 @@ CASES = (
     Case("power", "power cut, what was not synced lost or torn", power.trials, 20_000),
     Case("syscalls", "each system call of a put fails once", syscalls.trials, None),
     Case("flips", "one bit flipped in the data file", damage.flips, 20_000),
+    Case("commands", "one bit flipped, read by the command line", commands.trials, 1_000),
     Case("truncations", "the data file cut", damage.truncations, None),
     Case("garbage", "pages of the data file overwritten", damage.garbage, 5_000),
     Case("old-copies", "an old copy of the data file put back", damage.old_copies, 1_000),

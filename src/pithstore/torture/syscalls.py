@@ -8,7 +8,6 @@ import random
 import re
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -20,13 +19,13 @@ from pithstore.store import Store
 from pithstore.store import open as open_store
 from pithstore.torture.case import Skipped, Trial
 from pithstore.torture.child import in_child
+from pithstore.torture.commands import CLI
 from pithstore.torture.standing import Standing
 from pithstore.torture.workload import records, run
 
 _ERRORS = ("EIO", "ENOSPC", "EINTR")
 _CALL = re.compile(r"^\d+ +(\w+)\(")
 _PATIENCE = 120
-_CLI = (sys.executable, "-c", "from pithstore.cli import main; main()")
 
 
 @attrs.frozen
@@ -89,7 +88,7 @@ class _Put:
         inside = [os.path.join(here, name) for here, one, two in os.walk(self._store) for name in one + two]
         paths = [f"-P{path}" for path in (self._store, *inside, os.path.join(self._store, "RECEIPT"))]
         strace = ["strace", "-f", "-qq", "-o", self._log, *dict.fromkeys(paths), *options]
-        command = [*strace, *_CLI, "--store", self._store, "put", self._file]
+        command = [*strace, *CLI, "--store", self._store, "put", self._file]
         return subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)
 
     def _faults(self, *, new: bool) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from operator import lt
 
 from pithstore.keys import line_key, time_key
 from pithstore.model import Line
@@ -15,10 +16,25 @@ from pithstore.verifying.said import Said, read_moment
 
 def disagreements(history: History) -> Iterator[Problem]:
     """Where the versions of a source and its other entries do not name each other."""
-    yield from _numbers(history)
-    if not (history.loose or history.lines or history.times or history.head is not None) and history.stretches:
-        return  # the last run is head and line heads
+    if _is_packed(history):  # the last run is head and line heads
+        return iter(()) if _rises(history) else _numbers(history)
+    return _disagreements(history)
+
+
+def _is_packed(history: History) -> bool:
+    """Whether a source has runs and nothing else that would have to name its versions."""
+    others = history.loose or history.lines or history.times or history.head is not None
+    return bool(history.stretches) and not others
+
+
+def _rises(history: History) -> bool:
+    numbers = [number for stretch in history.stretches for number in stretch.columns.numbers]
+    return numbers[0] > 0 and all(map(lt, numbers, numbers[1:]))
+
+
+def _disagreements(history: History) -> Iterator[Problem]:
     packed = [said for stretch in history.stretches for said in stretch.said]
+    yield from _numbers(history)
     if history.loose or history.lines:
         yield from _lines(history, packed)
     if history.loose or history.times:
@@ -89,12 +105,16 @@ def _head(history: History, versions: Sequence[Said]) -> Iterator[Problem]:
 
 
 def sections_of_heads(history: History) -> dict[int, int]:
-    """How many sections the newest version of each builder has by the head of its line, by its number."""
+    """How many sections the newest version of each builder has by the head of its line, by its number.
+
+    That is in a run where the line has no entry of its own; where it has one, no run need say it.
+    """
+    loose = {head.builder_version for head in history.lines.values()}
     packed: dict[str, tuple[int, Run]] = {}
     for stretch in history.stretches:
-        numbers = stretch.columns.numbers
-        newest = {made.builder_version: number for made, number in zip(stretch.made, numbers, strict=True)}
-        packed.update([(builder, (number, stretch.run)) for builder, number in newest.items()])
-    sections = {number: run.sections(builder) for builder, (number, run) in packed.items()}
+        run = stretch.run
+        for made, number in zip(stretch.made, stretch.columns.numbers, strict=True):
+            packed[made.builder_version] = number, run
+    sections = {number: run.sections(builder) for builder, (number, run) in packed.items() if builder not in loose}
     sections.update([(head.number, head.sections) for head in history.lines.values()])
     return sections

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 
 from pithstore import blobs
 from pithstore.digest import Digest
@@ -58,9 +59,14 @@ class HistoryCheck:
         self.slots = SlotCounts()
         self.versions = self.snapshots = 0
         self.blobs = self.unique_bytes = 0
-        self.homes = Sum()
+        self._rows = self._hashes = 0
         self.sound_frames: set[int] = set()
         self.unsound_frames: set[int] = set()
+
+    @property
+    def homes(self) -> Sum:
+        """The sum of the rows that the places should have."""
+        return Sum(self._rows, self._hashes)
 
     def run(self) -> None:
         """Check every source, from its entries to its name and from its name to its entries."""
@@ -84,7 +90,7 @@ class HistoryCheck:
             yield page
 
     def _check_source(self, history: History, loose: Iterator[LooseVersion]) -> None:
-        for problem in (*history.problems, *disagreements(history)):
+        for problem in chain(history.problems, disagreements(history)):
             self._found(problem)
         source = _Source(history)
         self._identity.begin(history.source)
@@ -148,7 +154,9 @@ class HistoryCheck:
         return expand(packed, self._dictionaries)
 
     def _count_homes(self, expanded: Expanded, position: int) -> None:
-        self.homes = self.homes.plus(rows_of(expanded.homes, position))
+        rows = rows_of(expanded.homes, position)
+        self._rows += len(rows)
+        self._hashes += sum(map(hash, rows))
         self.blobs += len(expanded.homes)
         self.unique_bytes += expanded.home_bytes
         self._advance(len(expanded.homes))
@@ -194,7 +202,9 @@ class HistoryCheck:
     def _check_loose(self, source: _Source, said: Said, found: LooseVersion, outcomes: bytes | None) -> None:
         snapshot = Digest(said.snapshot)
         if found.manifest is None:
-            self._say(source, "manifest-missing", said.number, "its manifest is damaged or missing", digest=str(snapshot))
+            self._say(
+                source, "manifest-missing", said.number, "its manifest is damaged or missing", digest=str(snapshot)
+            )
             self._skip(source)
         elif found.snapshot == snapshot:
             self._check_version(source, said, found.piece, found.row, outcomes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from operator import le
 
 import attrs
 
@@ -28,12 +29,8 @@ _ROWS_AT_ONCE = 50_000
 class Sum:
     """How many rows there are, and the sum of their hashes, which are of this process alone: the order is lost."""
 
-    rows: int = 0
-    hashes: int = 0
-
-    def plus(self, rows: Sequence[bytes]) -> Sum:
-        """With these rows too."""
-        return Sum(self.rows + len(rows), self.hashes + sum(map(hash, rows)))
+    rows: int
+    hashes: int
 
 
 def rows_of(digests: Iterable[bytes], position: int) -> list[bytes]:
@@ -44,7 +41,8 @@ def rows_of(digests: Iterable[bytes], position: int) -> list[bytes]:
 
 def sum_places(engine: Engine, found: Found) -> Sum:
     """The sum of all rows that can be found; says which blocks are damaged, or where rows do not rise."""
-    total, last = Sum(), b""
+    count = hashes = 0
+    last = b""
     for page in pages(engine, PLACES):
         for key, value in page:
             try:
@@ -52,10 +50,11 @@ def sum_places(engine: Engine, found: Found) -> Sum:
             except Damaged as error:
                 found(Problem("places-damaged", f"a block of places is damaged ({error})"))
                 continue
-            if any(b < a for a, b in zip([last, *rows], rows, strict=False)):
+            if not all(map(le, [last, *rows], rows)):
                 found(Problem("places-wrong", f"the rows of the block of places {key.hex()} do not rise"))
-            total, last = total.plus(rows), rows[-1][:PREFIX_BYTES] + b"\xff" * ROW_BYTES
-    return total
+            count, hashes = count + len(rows), hashes + sum(map(hash, rows))
+            last = rows[-1][:PREFIX_BYTES] + b"\xff" * ROW_BYTES
+    return Sum(count, hashes)
 
 
 def missing_rows(view: View, about: Source, stretch: Stretch, digests: Sequence[bytes]) -> list[Problem]:

@@ -59,7 +59,7 @@ class IdentityCheck:
         return difference
 
     def _expect(self, made: Made) -> list[bytes] | None:
-        """The sections of a record that says what the key says and nothing else in them, in order of their names."""
+        """The sections, by name, of a record that says in them what the key says and nothing else."""
         source = self._source
         expected: list[bytes] | None = None
         if len(self._expected) >= _KEPT:

@@ -108,6 +108,8 @@ class LedgerCheck:
         codes[at] = outcome_code(new.verdict, None if old is None else new.drift_since(old))
 
     def _find(self, name: str, body: bytes) -> Declaring | None:
+        if body.rfind(_NAME) < 0:  # it mostly stands at the end
+            return None
         if len(body) > _SHORT:
             return find_declaring(name, body)
         key = name, body
@@ -122,8 +124,10 @@ class LedgerCheck:
         if not self._known:
             self.unknown.add(self._slot)
             return
-        declared = (each.declaration() for each in self._declared if each is not None)
         standing = self._history.standing
+        if not (self._declared or standing or self._history.outcomes):
+            return
+        declared = (each.declaration() for each in self._declared if each is not None)
         if standing is not None and encode_declarations(declared) != standing:
             self._say_wrong(None)
         for number in self._history.stray_outcomes:

@@ -19,7 +19,7 @@ from pithstore.keys import version_key
 from pithstore.model import Manifest, Source
 from pithstore.packs.frame import Frame, Shape, shape_of
 from pithstore.packs.packed_frame import unpack
-from pithstore.packs.rebuild import Piece, foreign_digests, piece_of
+from pithstore.packs.rebuild import Piece, piece_of
 from pithstore.verifying.entries import History, PackedFrame
 from pithstore.verifying.said import Said
 
@@ -63,7 +63,7 @@ def expand(packed: PackedFrame, dictionaries: Mapping[bytes, bytes | Damaged]) -
 
 
 class Elsewhere:
-    """Sections that lie elsewhere than in the frame that names them; some are kept, as many frames name the same."""
+    """Sections that lie elsewhere than in the frame that names them; kept for a while, as many name the same."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -73,8 +73,8 @@ class Elsewhere:
     def rebuild(self, expanded: Expanded) -> Piece:
         """The versions of a frame."""
         frame = expanded.frame
-        digests = foreign_digests(frame, range(frame.versions)) if frame.foreigners else ()
-        return piece_of(frame, self._read(digests) if digests else {}, expanded.bodies)
+        foreign = self._read([digest for digest, _ in frame.elsewhere]) if frame.foreigners else {}
+        return piece_of(frame, foreign, expanded.bodies)
 
     def _read(self, digests: Sequence[Digest]) -> dict[Digest, bytes]:
         """Those of these bodies that are as their digests say."""

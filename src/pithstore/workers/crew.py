@@ -13,8 +13,7 @@ from zlib import crc32
 
 from pithstore.configuration import Configuration
 from pithstore.errors import StorageFailed, UsageError
-from pithstore.pointer import read_pointer
-from pithstore.profile import Profile
+from pithstore.fast_path import guess_source
 from pithstore.section_memo import MEMO_BYTES
 from pithstore.texts import AnyText
 from pithstore.workers.messages import Hearing, Task, read_failure, write_task, write_texts
@@ -39,7 +38,7 @@ class Workers:
 
     def __init__(self, count: int, configuration: Configuration) -> None:
         """Start them; StorageFailed where the system refuses."""
-        self._marks = _marks(configuration.profile)
+        self._source_id = configuration.profile.source_id
         with ExitStack() as started:
             task = Task(configuration, MEMO_BYTES // count)
             self._workers = [started.enter_context(closing(_Worker(task))) for _ in range(count)]
@@ -74,21 +73,12 @@ class Workers:
         loads = [0] * len(shares)
         most = _UNEVEN * sum(map(len, texts)) / len(shares)
         for i, text in enumerate(texts):
-            at = 0
-            for mark in self._marks:
-                at = text.find(mark, at)
-            who = crc32(text[at : text.find(b",", at)]) % len(shares)
+            who = crc32(guess_source(text, self._source_id)) % len(shares)
             if loads[who] + len(text) > most:
                 who = loads.index(min(loads))
             shares[who].append(i)
             loads[who] += len(text)
         return shares
-
-
-def _marks(profile: Profile) -> list[bytes]:
-    """The names that stand, one behind the other, in front of the id of the source in a text of the profile."""
-    rule = profile.source_id
-    return [b'"%b"' % name.encode() for name in read_pointer(rule)] if rule.startswith("/") else []
 
 
 def _gather(shares: Sequence[tuple[_Worker, list[int]]]) -> list[AnyText]:

@@ -3,8 +3,8 @@
 LMDB follows pointers: where one is damaged it sees no more, or dies.  Here every page is looked at for itself, and
 what may be an entry is given to whoever can tell (see `pithstore.seal`).  Layout: mdb.c, little-endian.
 
-    page   its number (8 bytes), 2 unused, flags, lower, upper (2 each); in the first of an overflow run, instead of
-           the last two, how many pages it has (4).  In a leaf, pointers to nodes up to `lower`, nodes from `upper`
+    page   its number (8 bytes), 2 unused, flags, lower, upper (2 each); in the first of an overflow run, how many
+           pages it has instead of the last two (4); in a leaf, pointers to nodes up to `lower`, and these
     node   bytes of the value (low and high half), flags, bytes of the key (2 each); key; value
 """
 
@@ -123,19 +123,26 @@ class DataPages:
     def trees(self) -> dict[bytes, Tree]:
         """The named databases of the newest state, where the file is in order; none where it is not.
 
-        In order means: both meta pages are sound, and every page is one that the trees lead to or one that is free,
-        and not both.
+        In order means: both meta pages are sound and say rightly which is the newer one, and every page is one
+        that the trees lead to or one that is free, and not both.
         """
         metas = [self._meta(0), self._meta(1)]
         sound = [meta for meta in metas if meta is not None]
         ids = sorted(meta.transaction for meta in sound)
         if len(sound) < len(metas) or ids[1] - ids[0] != min(ids[1], 1):
             return {}
-        newest = max(sound, key=lambda meta: meta.transaction)
         try:
-            return _State(self, newest).trees() if newest.last_page < 2 * self.count + 1024 else {}
+            older, newest = (self._state(meta) for meta in sorted(sound, key=lambda meta: meta.transaction))
+            older.meet_free()
+            newest.meet_free()
+            return newest.trees()
         except _Broken:
             return {}
+
+    def _state(self, meta: _Meta) -> _State:
+        if meta.last_page > 2 * self.count + 1024:
+            raise _Broken
+        return _State(self, meta)
 
     def _meta(self, number: int) -> _Meta | None:
         page = self.page(number)
@@ -153,12 +160,22 @@ class _State:
         self._meta = meta
         self._met = bytearray(meta.last_page + 1)
 
-    def trees(self) -> dict[bytes, Tree]:
-        """The named databases; _Broken where a page is met twice, or never."""
+    def meet_free(self) -> None:
+        """Meet the pages that are free; _Broken where another transaction made this state than its meta says.
+
+        Each transaction frees pages, and says that it was the one; the first has none to free.
+        """
         self._meet(range(2))
+        last = 1
         for _, nodes in self._leaves(self._meta.free_root):
             for node in nodes:
+                last = int.from_bytes(node.key, "little")
                 self._meet(_page_numbers(self._pages.value(node)))
+        if last != max(1, self._meta.transaction):
+            raise _Broken
+
+    def trees(self) -> dict[bytes, Tree]:
+        """The named databases; _Broken where a page is met twice, or never."""
         trees: dict[bytes, Tree] = {}
         for _, nodes in self._leaves(self._meta.main_root):
             for node in nodes:
@@ -216,7 +233,7 @@ def _children(page: bytes) -> list[int]:
 
 
 def _ordered_nodes(page: bytes) -> list[_Node] | None:
-    """The nodes of a leaf page that is in order: its nodes fill it from `upper` to its end.  None for any other."""
+    """The nodes of a leaf page that is in order: they fill it from `upper` to its end.  None for any other."""
     if len(page) < _PAGE.size:
         return None
     _, _, flags, lower, upper = _PAGE.unpack_from(page)

@@ -1,0 +1,190 @@
+"""Records that cannot be put together: their sections and manifests, from another copy, hashed again on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+
+import attrs
+
+from pithstore import blobs, journal, manifests, meta, records
+from pithstore.blobs import Blob
+from pithstore.canonical import join
+from pithstore.configuration import Configuration
+from pithstore.digest import Digest
+from pithstore.engine import Engine, Update, View
+from pithstore.errors import Damaged, InvalidRecord
+from pithstore.ingest import Restored
+from pithstore.keys import RUN, VERSION, source_mark, version_key
+from pithstore.model import Version
+from pithstore.packs.runs import read_run
+from pithstore.repairing.another import Another
+from pithstore.restored import restored
+from pithstore.survey import Entries, index_pages, items_of_kind, source_names
+from pithstore.tail import TailEnd
+from pithstore.versions import read_version
+
+_BYTES_AT_ONCE = 8 * 1024 * 1024
+_VERSIONS_AT_ONCE = 256
+
+
+@attrs.frozen
+class Taken:
+    """A version, and its record as it will be written."""
+
+    version: Version
+    arrival: Restored
+
+
+class Content:
+    """Writes what records are made of, in transactions of bounded size."""
+
+    def __init__(self, engine: Engine, other: Another, configuration: Configuration) -> None:
+        self._engine, self._other, self._configuration = engine, other, configuration
+        self._end: TailEnd | None = None
+        self._waiting: list[Taken] = []
+        self._size = 0
+        self.taken = 0
+
+    def take(self, version: Version) -> bool:
+        """Whether the record of that version is to be had; if so, all that it is made of is there at the end."""
+        record = self._record(version)
+        if record is None:
+            return False
+        try:
+            arrival = restored(version, record, self._configuration)
+        except (Damaged, InvalidRecord):
+            return False
+        self._waiting.append(Taken(version, arrival))
+        self._size += arrival.prepared.size
+        if self._size >= _BYTES_AT_ONCE:
+            self.flush()
+        return True
+
+    def _record(self, version: Version) -> bytes | None:
+        with suppress(Damaged):
+            return self._engine.view(partial(records.read_record, version=version))
+        return self._other.record(version) or self._pieced(version)
+
+    def _pieced(self, version: Version) -> bytes | None:
+        """The record of a version whose manifest is here and whose sections are here or there."""
+        try:
+            manifest = self._engine.view(partial(records.read_manifest, version=version))
+        except Damaged:
+            return None
+        digests = [section.digest for section in manifest.sections]
+        here = zip(digests, self._engine.view(partial(records.read_bodies, digests=digests)), strict=True)
+        found = {digest: body for digest, body in here if Digest.of(body) == digest}
+        found |= self._other.bodies([digest for digest in digests if digest not in found])
+        if len(found) < len(set(digests)):
+            return None
+        record = b"".join(join((section.name, found[section.digest]) for section in manifest.sections))
+        return record if Digest.of(record) == version.snapshot else None
+
+    def by_snapshot(self, snapshot: Digest) -> bytes:
+        """The record with that snapshot hash, by the manifest that it has of its own; Damaged where it has none."""
+        (manifest,) = self._engine.view(partial(manifests.read_many, snapshots=[snapshot]))
+        if manifest is None:
+            raise Damaged(f"the manifest of snapshot {snapshot} is damaged or missing")
+        digests = [section.digest for section in manifest.sections]
+        bodies = self._engine.view(partial(records.read_bodies, digests=digests))
+        names = [section.name for section in manifest.sections]
+        record = b"".join(join(zip(names, bodies, strict=True)))
+        if Digest.of(record) != snapshot:
+            raise Damaged(f"a section of snapshot {snapshot} is damaged or missing")
+        return record
+
+    def flush(self) -> None:
+        """Write what was taken and is not written yet."""
+        if self._waiting:
+            self._end = self._engine.update(partial(_write, taken=self._waiting, end=self._end))
+            self.taken += len(self._waiting)
+            self._waiting, self._size = [], 0
+
+    def mend_all(self) -> int:
+        """How many versions cannot be read, nor be mended; all that can be is mended."""
+        lost = 0
+        for page in index_pages(self._engine):
+            for chunk in _chunks(self._engine.view(partial(sound_versions, page=page))):
+                lost += sum(not self.take(version) for version in _unreadable(self._engine, chunk))
+                self.flush()
+        return lost
+
+
+def sound_versions(view: View, page: Sequence[Entries]) -> list[Version]:
+    """The versions whose entries are sound, of the sources of a page that have their names."""
+    found: list[Version] = []
+    for key, items in page:
+        try:
+            (source,) = source_names(view, [key])
+        except Damaged:
+            continue
+        for item in items_of_kind(items, RUN):
+            with suppress(Damaged):
+                run = read_run(source, item)
+                found += [run.version(source, row) for row in range(run.count)]
+        for item in items_of_kind(items, VERSION):
+            with suppress(Damaged):
+                found.append(read_version(source, item))
+    return found
+
+
+def _chunks(versions: Sequence[Version]) -> Iterator[Sequence[Version]]:
+    for i in range(0, len(versions), _VERSIONS_AT_ONCE):
+        yield versions[i : i + _VERSIONS_AT_ONCE]
+
+
+def _unreadable(engine: Engine, wanted: Sequence[Version]) -> list[Version]:
+    """Those of the versions whose record or manifest is not to be had."""
+    found: list[Version] = []
+    while wanted:
+        try:
+            read = engine.view(partial(_read_some, wanted=wanted))
+        except Damaged:
+            found += engine.view(partial(_bad, version=wanted[0]))
+            read = 1
+        wanted = wanted[read:]
+    return found
+
+
+def _read_some(view: View, wanted: Sequence[Version]) -> int:
+    read = len(records.read_many(view, wanted, _BYTES_AT_ONCE))
+    records.read_manifests(view, wanted[:read])
+    return read
+
+
+def _bad(view: View, version: Version) -> list[Version]:
+    try:
+        records.read_record(view, version)
+        records.read_manifest(view, version)
+    except Damaged:
+        return [version]
+    return []
+
+
+def _write(update: Update, taken: Sequence[Taken], end: TailEnd | None) -> TailEnd | None:
+    """Write the sections that the store lacks, then the manifests; where the writer goes on."""
+    bodies: dict[Digest, bytes] = {}
+    homes: dict[Digest, bytes] = {}
+    for each in taken:
+        prepared = each.arrival.prepared
+        for section, body in zip(prepared.manifest.sections, prepared.bodies, strict=True):
+            bodies[section.digest] = body
+            homes.setdefault(section.digest, source_mark(each.version.source))
+    lacking = blobs.lacking(update, bodies, None)
+    wanted = sorted(lacking.new | lacking.unsound.keys())
+    if wanted:
+        new = [Blob(digest, bodies[digest], lacking.unsound.get(digest) or homes[digest]) for digest in wanted]
+        end = blobs.write_many(update, end or TailEnd(meta.new_writer(update), 0), new, None)
+    known = [
+        (
+            version_key(each.version.source, each.version.number),
+            each.version.snapshot,
+            each.arrival.prepared.manifest,
+        )
+        for each in taken
+    ]
+    manifests.mend_known(update, known)
+    journal.note(update, {each.version.source for each in taken})
+    return end

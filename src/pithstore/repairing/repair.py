@@ -1,0 +1,101 @@
+"""The whole of a repair: look, mend what was found, and look again.
+
+Every step adds, or replaces what is proven wrong, in transactions that each leave the store no worse; so a repair can
+be interrupted anywhere, and run again.  What is wrong in frames is mended beside them, and a compaction then leaves
+the damaged frames behind.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from pithstore import meta
+from pithstore.compaction.compact import compact
+from pithstore.configuration import Configuration
+from pithstore.declared.report import rebuild_ledger
+from pithstore.engine import Engine
+from pithstore.errors import Damaged
+from pithstore.journal import without_compaction
+from pithstore.repairing.about import mend_about, mend_first_pack
+from pithstore.repairing.another import Another
+from pithstore.repairing.content import Content
+from pithstore.repairing.index import Doubts, Index
+from pithstore.repairing.leavings import mend_leavings
+from pithstore.repairing.places import mend_places
+from pithstore.repairing.sums import mend_totals
+from pithstore.report import Problem, RepairReport, VerifyReport
+from pithstore.verify import verify
+
+_ROUNDS = 4
+
+Progress = Callable[[int, int], None]
+"""Is told how many entries are looked at, and of about how many; it begins anew with every look."""
+
+_PACKED = {"pack-damaged", "frame-damaged", "dictionary-damaged", "run-missing"}
+_PLACES = {"places-damaged", "places-wrong"}
+_LEDGER = {"declared-damaged", "declared-wrong"}
+_TOTALS = {"totals-damaged", "totals-wrong"}
+
+
+def repair(engine: Engine, source: Engine | None, progress: Progress = lambda _done, _all: None) -> RepairReport:
+    """What was mended, with good bytes from the other store where there is one, and what is still broken.
+
+    Damaged where the store has lost its configuration and there is no other store that has it.
+    """
+    other = Another(source)
+    mend_about(engine, other)
+    configuration = engine.view(meta.read_configuration)
+    mend_first_pack(engine)
+    first = found = verify(engine, configuration, progress)
+    taken = 0
+    for _ in range(_ROUNDS):
+        if found.ok:
+            break
+        before, taken = found, taken + _mend(engine, other, configuration, found)
+        found = verify(engine, configuration, progress)
+        if _problems(found) == _problems(before):
+            break
+    return RepairReport(_mended(first.problems, found.problems), taken, found)
+
+
+def _problems(report: VerifyReport) -> set[tuple[str, str]]:
+    return {(problem.code, problem.message) for problem in report.problems}
+
+
+def _mended(before: Sequence[Problem], after: Sequence[Problem]) -> dict[str, int]:
+    """How many problems of each code are there no more."""
+    gone = Counter(problem.code for problem in before) - Counter(problem.code for problem in after)
+    return dict(sorted(gone.items()))
+
+
+def _mend(engine: Engine, other: Another, configuration: Configuration, found: VerifyReport) -> int:
+    """Mend what was found; of how many versions the record was written again."""
+    codes = {problem.code for problem in found.problems}
+    content = Content(engine, other, configuration)
+    doubts = Doubts(
+        lines=frozenset(each.source for each in found.problems if each.code == "line-wrong" and each.source),
+        runs=frozenset(each.source for each in found.problems if each.code == "run-missing" and each.source),
+    )
+    with without_compaction(engine):
+        if codes & _PLACES:
+            mend_places(engine)
+        Index(engine, other, content, configuration.profile, doubts).mend()
+        lost = content.mend_all()
+        mend_leavings(engine, other, readable=not lost)
+        if not lost:
+            _mend_sums(engine, configuration, codes)
+    if not lost and codes & (_PACKED | _PLACES):
+        with suppress(Damaged):  # the next look says of what
+            compact(engine)
+    return content.taken
+
+
+def _mend_sums(engine: Engine, configuration: Configuration, codes: set[str]) -> None:
+    """Count again what is summed; only where every version can be read."""
+    with suppress(Damaged):  # the next look says of what
+        if codes & _LEDGER and engine.view(meta.keeps_ledger):
+            rebuild_ledger(engine, configuration.profile, lambda _: None)
+        if codes & _TOTALS:
+            mend_totals(engine)
