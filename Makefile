@@ -13,7 +13,7 @@ help:
 	@echo "make bench    the benchmarks (minutes)"
 	@echo "make bench-full  all of benchmarks/RESULTS.md (half an hour, 4 GB in the temporary directory, PITHSTORE_CORPORA)"
 	@echo "make bench-builders  two builders of 1.5 million sources (a quarter of an hour)"
-	@echo "make fuzz     the laws of the pure layers, 100 times longer"
+	@echo "make fuzz     the laws of the pure layers, 100 times longer; then the fuzzers, PITHSTORE_FUZZ_SECONDS (900) each"
 	@echo "make torture  kill -9 and growth, long"
 	@echo "make clean    take away what the above made"
 
@@ -43,6 +43,8 @@ test: check
 
 fuzz: install
 	HYPOTHESIS_PROFILE=long PITHSTORE_PAIRS=1000000 PITHSTORE_VALUES=10000000 $(BIN)/python -m pytest tests/pure --timeout 0
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]' || echo "without atheris: accidents by chance"
+	set -e; for target in parser codecs packs references; do $(BIN)/python -m tests.fuzz $$target; done
 
 torture: install
 	PITHSTORE_LONG=1 $(BIN)/python -m pytest tests/engine tests/store --timeout 0 -m process

@@ -38,7 +38,17 @@ if TYPE_CHECKING:
     from pithstore.reader import Reader
     from pithstore.record import manifest_digest, snapshot_hash
     from pithstore.references import Ref
-    from pithstore.report import BackupReport, CompactReport, Lost, Problem, Salvaged, Stat, VerifyReport
+    from pithstore.report import (
+        BackupReport,
+        Collected,
+        CompactReport,
+        Forgotten,
+        Lost,
+        Problem,
+        Salvaged,
+        Stat,
+        VerifyReport,
+    )
     from pithstore.results import PutResult, PutSummary
     from pithstore.salvaging.salvage import salvage
     from pithstore.store import Store, open  # noqa: A004 - read as pithstore.open
@@ -70,7 +80,17 @@ _HOMES = {
     "reader": ("Reader",),
     "record": ("manifest_digest", "snapshot_hash"),
     "references": ("Ref",),
-    "report": ("BackupReport", "CompactReport", "Lost", "Problem", "Salvaged", "Stat", "VerifyReport"),
+    "report": (
+        "BackupReport",
+        "Collected",
+        "CompactReport",
+        "Forgotten",
+        "Lost",
+        "Problem",
+        "Salvaged",
+        "Stat",
+        "VerifyReport",
+    ),
     "salvaging.salvage": ("salvage",),
     "store": ("Store", "open"),
 }
@@ -80,11 +100,13 @@ __all__ = [
     "Ambiguous",
     "BackupReport",
     "Change",
+    "Collected",
     "CompactReport",
     "Damaged",
     "Diff",
     "Digest",
     "Erased",
+    "Forgotten",
     "FormatUnknown",
     "InvalidRecord",
     "Limits",

@@ -100,7 +100,7 @@ def _names(*rules: str) -> _Names:
     """What reads kind, id and builder_version by these rules of a profile."""
     pointers = [read_pointer(rule) for rule in rules if rule.startswith("/")]
     fields = {token: f"field{i}" for i, token in enumerate({token for pointer in pointers for token in pointer})}
-    decoder: msgspec.json.Decoder[msgspec.Struct] = msgspec.json.Decoder(_shape(pointers, fields))
+    decoder: msgspec.json.Decoder[msgspec.Struct | str] = msgspec.json.Decoder(_shape(pointers, fields))
     ways = [_way(rule, fields) for rule in rules]
 
     def read_names(text: bytes) -> list[str]:
@@ -110,7 +110,7 @@ def _names(*rules: str) -> _Names:
     return read_names
 
 
-def _way(rule: str, fields: Mapping[str, str]) -> Callable[[msgspec.Struct], str]:
+def _way(rule: str, fields: Mapping[str, str]) -> Callable[[msgspec.Struct | str], str]:
     """What a rule says of a text that was decoded."""
     if not rule.startswith("/"):
         return lambda _: rule

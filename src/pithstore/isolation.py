@@ -33,15 +33,20 @@ def go_on_in_child(hear: Callable[[str], int]) -> None:
             _end_as(_wait_and_hand_on(child), hear)
 
 
-def run_in_child(work: Callable[[Progress], T], progress: Progress, gone: Callable[[str], Exception]) -> T:
+def run_in_child(
+    work: Callable[[Progress], T],
+    progress: Progress,
+    gone: Callable[[str], Exception],
+    paused: contextlib.AbstractContextManager[None],
+) -> T:
     """What `work` returns or raises in a child; what it tells there is told to `progress` here.
 
     Where reading ended the child, the error is what `gone` makes of the name of the signal.  ChildProcessError
-    where something else did.
+    where something else did.  It is forked while this process is `paused`.
     """
     with contextlib.ExitStack() as left:
         reading, writing = os.pipe()
-        with _blocked(*_HANDED_ON):
+        with paused, _blocked(*_HANDED_ON):
             child, held = _fork()
             if not child:
                 _work(work, writing)  # with these signals blocked: whoever started us ends us

@@ -29,16 +29,18 @@ from pithstore.packs.unplacing import take_rows
 from pithstore.seal import seal_many
 from pithstore.tail import TailEnd
 
-_BYTES_AT_ONCE = 8 * 1024 * 1024
+BYTES_AT_ONCE = 8 * 1024 * 1024
 """Bodies that one transaction writes, or those of one frame where these are more."""
 
 
 @attrs.frozen
-class _Step:
-    """What a transaction came to: how many versions it loosened, and where the writer goes on."""
+class Step:
+    """What a transaction came to: versions loosened, bytes written, where the writer goes on, whether it is all."""
 
-    versions: int
-    end: TailEnd | None
+    versions: int = 0
+    bytes: int = 0
+    end: TailEnd | None = None
+    done: bool = False
 
 
 def loosen(engine: Engine, source: Source, first: int) -> int:
@@ -46,18 +48,22 @@ def loosen(engine: Engine, source: Source, first: int) -> int:
 
     Damaged where a frame cannot be read as it was; what was loosened before stays so.
     """
-    step, loosened = _Step(0, None), 0
-    while True:
-        step = engine.update(partial(_loosen_some, source=source, first=first, end=step.end))
-        if not step.versions:
-            return loosened
+    step, loosened = Step(), 0
+    while not step.done:
+        step = engine.update(partial(loosen_some, source=source, first=first, end=step.end))
         loosened += step.versions
+    return loosened
 
 
-def _loosen_some(update: Update, source: Source, first: int, end: TailEnd | None) -> _Step:
+def loosen_some(update: Update, source: Source, first: int, end: TailEnd | None) -> Step:
+    """The same in one transaction, as far as that may write; `end` is where the writer of its blobs goes on."""
     loosened = size = 0
+    done = True
     for run in runs.backwards(update, source):
-        if run.number(run.count - 1) < first or size >= _BYTES_AT_ONCE:
+        if run.number(run.count - 1) < first:
+            break
+        if size >= BYTES_AT_ONCE:
+            done = False
             break
         found = _sound_frame(update, source, run)
         brought = [*_homed(source, found), *_homeless(update, source, found)]
@@ -71,7 +77,7 @@ def _loosen_some(update: Update, source: Source, first: int, end: TailEnd | None
     if loosened:
         garbage.leave(update)  # the frames
         journal.note(update, [source])
-    return _Step(loosened, end)
+    return Step(loosened, size, end, done)
 
 
 def _sound_frame(view: View, source: Source, run: Run) -> Frame:

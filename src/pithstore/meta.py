@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pithstore.canonical import CANONICAL_FORM, canonical
@@ -21,6 +21,7 @@ LEDGER = "declared-ledger"
 """The feature of a store that keeps the ledger of declared digests."""
 RESTORING = "restoring"
 """The feature of a store that holds a part of an archive only."""
+_FEATURES = frozenset((LEDGER, RESTORING))
 
 _FORMAT, _CONFIGURATION, _WRITERS, _LEDGER_PARTIAL = b"format", b"configuration", b"writers", b"ledger-partial"
 
@@ -57,14 +58,26 @@ def check_known(view: View) -> None:
     """Return if this pithstore can read the store, be it whole or not; FormatUnknown says what it lacks."""
     found = _get(view, _FORMAT)
     features = _features(found)
-    if found != _format(features) or not features <= {LEDGER, RESTORING}:
-        says = f"the store says {canonical(found).decode()[:200]}; this pithstore reads format {FORMAT}, form"
+    if found != _format(features) or not features <= _FEATURES:
+        says = f"the store says {canonical(found).decode()[:200]}"
         if isinstance(found, dict) and found.get("format") == 1:
             raise FormatUnknown(
-                f"{says} {CANONICAL_FORM}: export the store with the pithstore that wrote it, "
-                "and restore the archive with this one ('pithstore put --from-archive FILE')"
+                f"{says}; this pithstore reads format {FORMAT}, form {CANONICAL_FORM}: export the store with the "
+                "pithstore that wrote it, and restore the archive with this one "
+                "('pithstore put --from-archive FILE')"
             )
-        raise FormatUnknown(f"{says} {CANONICAL_FORM} and the feature {LEDGER}: use a newer pithstore")
+        raise FormatUnknown(f"{says}; this pithstore does not know {_unknown(found)}: use a newer pithstore")
+
+
+def _unknown(found: Json) -> str:
+    """What this pithstore lacks to read a store that says this of itself, by name."""
+    said = found if isinstance(found, dict) else {}
+    number, form = said.get("format"), said.get("canonical_form")
+    unknown = [] if number == FORMAT else [f"format {number!r}"]
+    unknown += [] if form == CANONICAL_FORM else [f"the canonical form {form!r}"]
+    unknown += [f"the feature {feature!r}" for feature in sorted(_features(found) - _FEATURES)]
+    unknown += [f"the entry {name!r}" for name in sorted(said.keys() - _format(()).keys())]
+    return ", ".join(unknown) or "features that are written so"
 
 
 def is_restoring(view: View) -> bool:
@@ -87,11 +100,11 @@ def _features(found: Json) -> frozenset[str]:
     )
 
 
-def _format(features: AbstractSet[str]) -> Json:
+def _format(features: Collection[str]) -> dict[str, Json]:
     return {"format": FORMAT, "canonical_form": CANONICAL_FORM, "features": [*sorted(features)]}
 
 
-def _write_features(update: Update, features: AbstractSet[str]) -> None:
+def _write_features(update: Update, features: Collection[str]) -> None:
     _put(update, _FORMAT, _format(features))
 
 

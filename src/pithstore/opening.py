@@ -8,17 +8,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pithstore import meta
-from pithstore.engine import Engine
 from pithstore.errors import NoStore, StoreExists, UsageError
 from pithstore.keys import LATER_SPACES, SPACES
 
 if TYPE_CHECKING:
     from pithstore.configuration import Configuration
+    from pithstore.engine.lmdb import LmdbEngine
 
 
 def open_engine(
     path: str | os.PathLike[str], new: Configuration | None, *, readonly: bool = False, patience: float
-) -> Engine:
+) -> LmdbEngine:
     """The engine of the store in that directory; where there is none, of a new one with the configuration `new`.
 
     NoStore where there is none and None is to be made.

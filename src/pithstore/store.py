@@ -48,13 +48,16 @@ def open(  # noqa: A001 - read as pithstore.open
     limits: Limits | None = None,
     patience: float = 60.0,
     auto_compact: bool = False,
+    isolate: bool = False,
 ) -> Store:
     """The store in that directory; with `create`, a new one where there is none.
 
     `profile` and `limits` are fixed when the store is created; giving others for a store that exists is an error.
     `patience` is how many seconds a put waits for other writers before it says StoreBusy.  With `auto_compact` the
-    store is compacted when a `put_many` ends or it is closed, and that would pay.  NoStore, Damaged, FormatUnknown
-    or StorageFailed where the store cannot be opened.
+    store is compacted when a `put_many` ends or it is closed, and that would pay.  With
+    `isolate` a forked child is the first to open it, and one verifies it: where reading damaged data ends the
+    process that does it, that is Damaged, and no more.  NoStore, Damaged, FormatUnknown or StorageFailed where the
+    store cannot be opened.
     """
     if create and readonly:
         raise UsageError("a store cannot be created read-only; open it with one of create and readonly")
@@ -62,8 +65,16 @@ def open(  # noqa: A001 - read as pithstore.open
         raise UsageError("a store that is open read-only cannot be compacted; leave out readonly or auto_compact")
     wanted = None if profile is None and limits is None else _configuration(profile, limits)
     new = (wanted or _configuration(None, None)) if create else None
+    if isolate:
+        from pithstore.isolated import try_opening
+
+        try_opening(os.fspath(path), patience)
     engine = open_engine(path, new, readonly=readonly, patience=patience)
     store = Store(engine, auto_compact=auto_compact, path=os.fspath(path), readonly=readonly)
+    if isolate:
+        from pithstore.isolated import verify_apart
+
+        store.verify_by(partial(verify_apart, os.fspath(path), patience, engine.paused))
     try:
         if wanted is not None and store.configuration != wanted:
             raise UsageError(
@@ -118,6 +129,7 @@ class Store(Reader):
         super().__init__(engine)
         self._auto_compact = auto_compact
         self._path, self._readonly = path, readonly
+        self._verify: Callable[[Callable[[int, int], None] | None], VerifyReport] = self._verify_here
         self._writing = threading.Lock()
         self._end: TailEnd | None = None
         try:
@@ -313,6 +325,13 @@ class Store(Reader):
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
         """What reading everything again has shown; `progress` is told (entries done, entries in all)."""
+        return self._verify(progress)
+
+    def verify_by(self, verify: Callable[[Callable[[int, int], None] | None], VerifyReport]) -> None:
+        """Let `verify` be done by that function from now on."""
+        self._verify = verify
+
+    def _verify_here(self, progress: Callable[[int, int], None] | None) -> VerifyReport:
         from pithstore.verify import verify
 
         return verify(self._engine, self.configuration, progress)

@@ -12,6 +12,7 @@ from typing import Protocol
 import attrs
 
 from pithstore import sources, versions
+from pithstore.digest import DIGEST_BYTES
 from pithstore.engine import Item, T, View
 from pithstore.errors import Damaged
 from pithstore.horizon import OPEN, Horizon
@@ -103,7 +104,10 @@ def version_items(items: Sequence[Item]) -> Iterator[Item]:
         run, start = decode_run(key, value), key[:-5] + VERSION
         yield from ((start + run.number(row).to_bytes(4, "big"), run.payload(row)) for row in range(run.count))
     for key, value in items_of_kind(items, VERSION):
-        yield key, unseal(VERSIONS, key, value)
+        payload = unseal(VERSIONS, key, value)
+        if len(payload) < DIGEST_BYTES:  # whoever takes it cuts it up
+            raise Damaged("an encoded version is cut short")
+        yield key, payload
 
 
 def outcome_items(items: Sequence[Item]) -> Iterator[Item]:

@@ -41,5 +41,10 @@ def from_json(value: Json, kind: type[T]) -> T:
     """The value of that class that the JSON stands for; Damaged where it is not exactly one."""
     try:
         return _converter.structure(value, kind)
-    except (BaseValidationError, AttributeError, TypeError, ValueError) as error:  # cattrs asks anything for its keys
+    except (
+        BaseValidationError,
+        AttributeError,
+        TypeError,
+        ValueError,
+    ) as error:  # cattrs asks anything for its keys
         raise Damaged(f"the {kind.__name__.lower()} of the store cannot be read ({error})") from None

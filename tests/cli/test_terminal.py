@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,11 @@ def bad_records(path: Path) -> Path:
     return bad
 
 
+def saying(text: str, rest: str = "") -> str:
+    """A builder that says the text."""
+    return shlex.join(["sh", "-c", f'printf %s "$1"{rest}', "sh", text])
+
+
 COMMAND_LINES: dict[str, Callable[[str, Path], tuple[str | Path, ...]]] = {
     "ls": lambda ref, bad: ("ls",),
     "ls of a version": lambda ref, bad: ("ls", ref),
@@ -90,6 +96,32 @@ COMMAND_LINES: dict[str, Callable[[str, Path], tuple[str | Path, ...]]] = {
     "put, skipped": lambda ref, bad: ("put", bad.with_name("nasty.jsonl")),
     "put, by pointer": lambda ref, bad: ("put", "--at-pointer", f"/{NASTY}", bad.with_name("nasty.jsonl")),
     "verify": lambda ref, bad: ("verify",),
+    "sources": lambda ref, bad: ("sources",),
+    "sources, JSON": lambda ref, bad: ("sources", "--json"),
+    "matrix": lambda ref, bad: ("matrix", ref),
+    "blame": lambda ref, bad: ("blame", ref),
+    "builders": lambda ref, bad: ("builders",),
+    "builders, no such": lambda ref, bad: ("builders", NASTY, f"{NASTY}x"),
+    "conflicts": lambda ref, bad: ("conflicts",),
+    "declared": lambda ref, bad: ("declared",),
+    "declared of a source": lambda ref, bad: ("declared", ref),
+    "reproduce, failing": lambda ref, bad: ("reproduce", ref, "--run", saying(NASTY, " >&2; false")),
+    "reproduce, no record": lambda ref, bad: ("reproduce", ref, "--run", saying(NASTY)),
+    "reproduce, no builder": lambda ref, bad: ("reproduce", ref, "--run", NASTY),
+    "reproduce, JSON": lambda ref, bad: ("reproduce", "--json", ref, "--run", saying(NASTY, " >&2; false")),
+    "table of versions": lambda ref, bad: ("export", "--table", "versions", "--format", "jsonl"),
+    "table of changes, CSV": lambda ref, bad: ("export", "--table", "changes", "--format", "csv"),
+    "table of blobs": lambda ref, bad: ("export", "--table", "blobs", "--format", "jsonl"),
+    "archive": lambda ref, bad: ("export", "--archive", "-"),
+    "export, to nowhere": lambda ref, bad: ("export", "--output", f"nowhere/{NASTY}/x"),
+    "put, no archive": lambda ref, bad: ("put", "--from-archive", bad),
+    "put, archive of nothing": lambda ref, bad: ("put", "--from-archive", NASTY),
+    "who, no digest": lambda ref, bad: ("who", NASTY),
+    "log, changes": lambda ref, bad: ("log", "--patch", ref),
+    "log, no section": lambda ref, bad: ("log", ref, "--section", NASTY),
+    "ls, as of": lambda ref, bad: ("ls", "--at", NASTY),
+    "stat": lambda ref, bad: ("stat",),
+    "compact": lambda ref, bad: ("compact",),
 }
 
 
@@ -103,7 +135,9 @@ def test_nothing_of_a_record_or_a_name_reaches_a_terminal_raw(
     assert shown.endswith("\n") or "\x1b[?25h" in shown
     plain = PROGRESS.sub("", shown)
     assert not DANGEROUS.search(plain), plain
-    piped: Done = pithstore(*arguments) if name not in ("init", "get", "get pretty") else pithstore("ls")
+    piped: Done = (
+        pithstore(*arguments) if name not in ("init", "get", "get pretty", "archive") else pithstore("ls")
+    )
     assert not DANGEROUS.search(piped.text + piped.err)
 
 
@@ -111,7 +145,18 @@ def test_a_damaged_nasty_record_is_named_harmlessly(nasty: str, store: Path) -> 
     from tests.cli.test_shapes import break_a_blob
 
     break_a_blob(store)
-    for arguments in (("verify",), ("verify", "--json"), ("get", nasty), ("put", "--again", "nasty.jsonl")):
+    damaged: tuple[tuple[str, ...], ...] = (
+        *(
+            ("verify",),
+            ("verify", "--json"),
+            ("get", nasty),
+            ("diff", f"{nasty}@1", f"{nasty}@2"),
+            ("blame", nasty),
+        ),
+        *(("export", "--archive", "out"), ("declared", "--rebuild"), ("compact",), ("log", "--patch", nasty)),
+        ("put", "--again", "nasty.jsonl"),
+    )
+    for arguments in damaged:
         shown = on_a_terminal(*arguments, NO_COLOR="1")
         assert not DANGEROUS.search(PROGRESS.sub("", shown.text)), arguments
 

@@ -134,6 +134,36 @@ def test_a_meta_page_that_leads_elsewhere_is_noticed(written: Written) -> None:
     assert noticed > 300
 
 
+def test_a_meta_page_that_leads_to_an_old_state_is_noticed(written: Written) -> None:
+    """Pages that were the root once are free, and say what was then."""
+    pages = DataPages(BytesIO(written.data))
+    old = [number for number in range(pages.count) if _NAME + b"many" in pages.page(number)]
+    assert len(old) > 2
+    sound = pages.trees()
+    for root in old:
+        data = bytearray(written.data)
+        for start in (0, PAGE):
+            data[start + 128 : start + 136] = root.to_bytes(8, "little")
+        assert DataPages(BytesIO(bytes(data))).trees() in ({}, sound)
+
+
+def test_pages_that_nothing_leads_to_are_noticed(written: Written) -> None:
+    """The database is said to be one of its own leaves."""
+    pages = DataPages(BytesIO(written.data))
+    first, *others = pages.trees()[b"many"].leaves
+    assert others
+    data = bytearray(written.data)
+    for number in range(pages.count):
+        at = number * PAGE + pages.page(number).find(_NAME + b"many")
+        if at >= number * PAGE:
+            data[at + 48 : at + 56] = first.to_bytes(8, "little")
+    assert data != written.data
+    assert DataPages(BytesIO(bytes(data))).trees() == {}
+
+
+_NAME = struct.pack("<HH", 2, 4)  # the node of a database: its flags, the bytes of its name
+
+
 @pytest.mark.parametrize("page_bytes", [0x1000, 0x2000, 0x4000, 0x8000, 0x10000])
 def test_pages_may_have_another_size(page_bytes: int) -> None:
     """A file without meta pages: a leaf with a short value and a long one, which lies behind it."""

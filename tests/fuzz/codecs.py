@@ -12,7 +12,7 @@ from pithstore.declared import ledger
 from pithstore.declared.declared_bytes import find_declaring
 from pithstore.digest import Digest
 from pithstore.fingerprint import fingerprint
-from pithstore.model import Line, Manifest, SectionEntry, Source, Version
+from pithstore.model import Line, Manifest, SectionEntry, Source
 from pithstore.reproduction.recorded_check import decode_check, encode_check
 from pithstore.tail import slices
 from pithstore.wire import from_json, to_json

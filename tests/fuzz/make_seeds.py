@@ -17,13 +17,13 @@ from pithstore.canonical import canonical
 from pithstore.configuration import Configuration
 from pithstore.declared import ledger
 from pithstore.declared.declarations import Declaration
-from pithstore.digest import Digest
 from pithstore.export.archive import ArchivedVersion, ArchiveHeader, ArchiveWriter, encode_header, encode_version
 from pithstore.model import Line, Source, Version
 from pithstore.packs import places
 from pithstore.packs.frame import encode_frame
 from pithstore.packs.packed_frame import Packer
 from pithstore.packs.run import Row, encode_run
+from pithstore.pointer import Json
 from pithstore.record import prepare
 from pithstore.reproduction.recorded_check import RecordedCheck, encode_check
 from pithstore.tail import TailEnd, write_tail
@@ -33,7 +33,7 @@ from tests.fuzz.harness import SEEDS
 
 SOURCE = Source("k", "1")
 MOMENT = datetime(2026, 6, 1, 12, 30, 0, 5, tzinfo=UTC)
-RECORDS = [
+RECORDS: list[dict[str, Json]] = [
     {
         "source": {"kind": "k", "id": "1", "version": n},
         "builder_version": f"b{n % 2}",
@@ -55,17 +55,22 @@ BODIES = {
 }
 DIGESTS = list(BODIES)
 HEADS = {
-    version.builder_version: codec.LineHead(version.builder_version, version.number, version.snapshot, 4, bytes(16))
+    version.builder_version: codec.LineHead(
+        version.builder_version, version.number, version.snapshot, 4, bytes(16)
+    )
     for version in VERSIONS
 }
 FRAME = encode_frame(MANIFESTS, BODIES, DIGESTS[1:], DIGESTS[2:])
-ARCHIVED = [
-    ArchivedVersion(version, canonical(record)) for version, record in zip(VERSIONS, RECORDS, strict=True)
-]
+ARCHIVED = [ArchivedVersion(version, canonical(record)) for version, record in zip(VERSIONS, RECORDS, strict=True)]
 HEADER = ArchiveHeader(to_json(Configuration()))
 BLOCK = [places.row(packs.BLOCK_KEY + bytes([n]), n) for n in range(3)]
-DECLARED = (Declaration("claims", "unknown rule", bytes(16), bytes(16)), Declaration("é", "match", *[b"x" * 16] * 2))
-CHECK = RecordedCheck(SOURCE, 2, MOMENT, DIGESTS[0], "differs", DIGESTS[1], None, None, 3, ("a",), ("/a/b",), ("/t",))
+DECLARED = (
+    Declaration("claims", "unknown rule", bytes(16), bytes(16)),
+    Declaration("é", "match", *[b"x" * 16] * 2),
+)
+CHECK = RecordedCheck(
+    SOURCE, 2, MOMENT, DIGESTS[0], "differs", DIGESTS[1], None, None, 3, ("a",), ("/a/b",), ("/t",)
+)
 
 
 def archive() -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 
 from pithstore import codec, keys
 from pithstore.canonical import canonical
@@ -35,10 +36,10 @@ def read_run(data: bytes) -> None:
         lambda: [run.sections(builder) for builder in run.builders],
         lambda: list(run.snapshots),
         lambda: Run(moved(data, 7)),
-        *(lambda number=number: run.row(number) for number in (0, 1, run.number(0), 2**32 - 1)),
+        lambda: [run.row(number) for number in (0, 1, run.number(0), 2**32 - 1)],
     ]
     for row in {0, run.count // 2, run.count - 1}:
-        asked += [lambda row=row: _row(run, row), lambda row=row: run.outcomes(row)]
+        asked += [partial(_row, run, row), partial(run.outcomes, row)]
     for ask in asked:
         with suppress(Damaged):
             ask()
@@ -65,7 +66,7 @@ def read_frame(data: bytes) -> None:
     with suppress(Damaged):
         codec_of = [codec.encode_manifest(manifest) for manifest in recipes(frame, rows)]
         assert len(codec_of) == len(rows)
-    foreign = {digest: b"{}" for digest in foreign_digests(frame, rows)}
+    foreign = dict.fromkeys(foreign_digests(frame, rows), b"{}")
     for row in rows:
         with suppress(Damaged):
             join_members(frame.members(row), foreign)
@@ -117,7 +118,7 @@ DECODERS: Mapping[str, Callable[[bytes], object]] = {
     "places": read_places,
     "tail-value": read_tail_value,
 }
-assert NO_DICTIONARY != mark(DICTIONARY)
+assert mark(DICTIONARY) != NO_DICTIONARY
 
 
 def run(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Target: texts that people write, and lines of archives.  What was read is written as a text that reads the same."""
+"""Target: texts that people write, and lines of archives.  What was read is written so that it reads the same."""
 
 from __future__ import annotations
 
@@ -72,7 +72,10 @@ def _archive(data: bytes) -> None:
             assert Digest.of(archived.record) == archived.version.snapshot
         assert reader.trailer is not None
     except PithstoreError as error:
-        assert str(error).startswith("x:")
+        said = str(error)
+    else:
+        said = "x:"
+    assert said.startswith("x:")
 
 
 DECODERS: Mapping[str, Callable[[bytes], object]] = {

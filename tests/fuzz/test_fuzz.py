@@ -1,4 +1,4 @@
-"""The targets of the fuzzers, for a while and without one: the seeds, and what accidents by chance make of them."""
+"""The targets of the fuzzers, for a while and without one: seeds, and what accidents by chance make of them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from random import Random
 
 import pytest
 
-from pithstore.errors import PithstoreError
+from pithstore.errors import Damaged
 from tests.fuzz import TARGETS, codecs, make_seeds, packs, references
-from tests.fuzz.harness import SEEDS, mutations, seeds, target, write_finding
+from tests.fuzz.harness import SEEDS, chosen, mutations, seeds, target, write_finding
 
 ACCIDENTS = {"parser": 8_000, "codecs": 100_000, "packs": 40_000, "references": 40_000}
 """As many as take about seven seconds."""
 
 ROOT = Path(__file__).parents[2]
-DECODERS = {**codecs.DECODERS, **packs.DECODERS, **references.DECODERS}
+DECODERS = {"codecs": codecs.DECODERS, "packs": packs.DECODERS, "references": references.DECODERS}
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -33,37 +33,34 @@ def test_a_target_takes_whatever_accidents_make_of_its_seeds(name: str) -> None:
             raise
 
 
-@pytest.mark.parametrize("name", [*codecs.DECODERS, *packs.DECODERS, *references.DECODERS])
-def test_the_seeds_of_a_decoder_are_what_it_decodes(name: str) -> None:
-    samples = [
-        sample
-        for kept in (make_seeds.CODECS, make_seeds.PACKS, make_seeds.REFERENCES)
-        for kind, sample in kept.items()
-        if kind.startswith(name) and not (name == "archive" and kind != name)
-    ]
-    assert samples
-    for sample in samples:
-        DECODERS[name](sample)
+@pytest.mark.parametrize("name", DECODERS)
+def test_every_decoder_has_seeds_and_takes_them(name: str) -> None:
+    decoders = list(DECODERS[name].values())
+    for seed in seeds(name):
+        decoders[seed[0]](seed[1:])
+    assert {seed[0] for seed in seeds(name)} == set(range(len(decoders)))
 
 
 def test_the_committed_seeds_are_those_that_the_program_writes(tmp_path: Path) -> None:
     make_seeds.write_all(tmp_path)
-    kept, made = ({path.relative_to(top): path.read_bytes() for path in top.rglob("*") if path.is_file()} for top in (SEEDS, tmp_path))
+    kept, made = files_in(SEEDS), files_in(tmp_path)
     assert kept == made
     assert sum(map(len, kept.values())) < 20_000
+
+
+def files_in(top: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
 
 
 def test_what_is_no_error_of_ours_is_a_finding() -> None:
     def broken(data: bytes) -> None:
         raise IndexError
 
-    from tests.fuzz.harness import chosen
-
     with pytest.raises(IndexError):
         chosen({"broken": broken}, b"\0x")
 
     def refusing(data: bytes) -> None:
-        raise PithstoreError(data)
+        raise Damaged(repr(data))
 
     chosen({"refusing": refusing}, b"\0x")
 

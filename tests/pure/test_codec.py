@@ -47,7 +47,7 @@ from pithstore.digest import Digest
 from pithstore.errors import Damaged
 from pithstore.fingerprint import fingerprint
 from pithstore.keys import BLOBS, TAIL, tail_key
-from pithstore.limits import Limits
+from pithstore.limits import LARGEST_RECORD_BYTES, Limits
 from pithstore.model import Manifest, SectionEntry, Source, Version
 from pithstore.profile import Profile
 from pithstore.report import Problem, Stat, VerifyReport
@@ -61,7 +61,10 @@ NUMBERS = st.integers(0, 2**32 - 1) | st.sampled_from([0, 127, 128, 2**14 - 1, 2
 DIGESTS = st.binary(min_size=32, max_size=32).map(Digest)
 HOMES = st.binary(min_size=8, max_size=8)
 TEXT_HASHES = st.just(b"") | st.binary(min_size=16, max_size=16)
-SECTIONS = st.builds(SectionEntry, texts(), DIGESTS, NUMBERS)
+FOUR_BYTES = st.integers(0, 2**32 - 1) | st.sampled_from([0, 127, 128, 2**14, 2**32 - 1])
+LENGTHS = st.integers(0, LARGEST_RECORD_BYTES) | st.sampled_from([0, 127, 128, 2**14, LARGEST_RECORD_BYTES])
+SECTIONS = st.builds(SectionEntry, texts(), DIGESTS, LENGTHS)
+PLACES = st.builds(Place, FOUR_BYTES, st.integers(0, 2**31), st.integers(0, STREAM_BYTES), LENGTHS, HOMES)
 MANIFESTS = st.lists(SECTIONS, max_size=5).map(lambda sections: Manifest(tuple(sections)))
 VERSIONS = st.builds(
     Version, sources(), st.integers(1, 2**32 - 1), names(), scalars(), DIGESTS, moments(), moments()
@@ -86,9 +89,9 @@ def test_no_source_version_takes_no_byte() -> None:
 CODECS: list[tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[[bytes], object]]] = [
     (sources(), encode_source, decode_source),
     (MANIFESTS, encode_manifest, decode_manifest),
-    (st.builds(Place, NUMBERS, NUMBERS, NUMBERS, NUMBERS, HOMES), encode_place, decode_place),
-    (st.builds(Head, NUMBERS, moments()), encode_head, decode_head),
-    (st.builds(LineHead, names(), NUMBERS, DIGESTS, NUMBERS, TEXT_HASHES), encode_line_head, decode_line_head),
+    (PLACES, encode_place, decode_place),
+    (st.builds(Head, FOUR_BYTES, moments()), encode_head, decode_head),
+    (st.builds(LineHead, names(), FOUR_BYTES, DIGESTS, NUMBERS, TEXT_HASHES), encode_line_head, decode_line_head),
     (
         st.builds(Totals, *[NUMBERS] * 7, st.integers(0, 2**256 - 1)),
         encode_totals,
@@ -152,7 +155,7 @@ def test_a_damaged_version(data: bytes) -> None:
         decode_version(SOURCE, 1, data)
 
 
-@given(st.lists(st.tuples(texts(), DIGESTS, NUMBERS), unique_by=lambda section: section[0]))
+@given(st.lists(st.tuples(texts(), DIGESTS, LENGTHS), unique_by=lambda section: section[0]))
 def test_the_digests_of_a_manifest_are_those_of_its_sections(sections: list[tuple[str, Digest, int]]) -> None:
     manifest = Manifest(tuple(SectionEntry(*section) for section in sections))
     found = decode_section_digests(encode_manifest(manifest))

@@ -24,6 +24,7 @@ from pithstore.keys import (
     line_key,
     lines_prefix,
     outcomes_key,
+    read_source_key,
     read_time_key,
     run_key,
     runs_prefix,
@@ -64,6 +65,17 @@ def test_sources_order_by_kind_then_id(one: Source, other: Source) -> None:
     assume(is_whole(one) and is_whole(other))
     assert (source_key(one) < source_key(other)) == (one < other)
     assert (source_key(one) == source_key(other)) == (one == other)
+
+
+@given(SOURCES)
+def test_a_key_that_is_not_cut_says_its_source(source: Source) -> None:
+    assert read_source_key(source_key(source)) in ((source,) if is_whole(source) else (source, None))
+
+
+@given(st.binary(max_size=300) | st.lists(st.sampled_from([b"\0", b"\1", b"\xff", b"k"])).map(b"".join))
+def test_no_other_bytes_are_taken_for_the_key_of_a_source(key: bytes) -> None:
+    source = read_source_key(key)
+    assert source is None or source_key(source) == key
 
 
 @given(SOURCES, SOURCES)

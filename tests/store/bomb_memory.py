@@ -1,7 +1,7 @@
 """A program: what becomes of small files and frames that expand to much, and how much memory it takes.
 
-    python -m tests.store.bomb_memory DIRECTORY      every bomb, each in a process of its own → JSON on stdout
-    python -m tests.store.bomb_memory DIRECTORY NAME one bomb → JSON: what was said, and by how many bytes the peak grew
+python -m tests.store.bomb_memory DIRECTORY      every bomb, each in a process of its own → JSON on stdout
+python -m tests.store.bomb_memory DIRECTORY NAME one → JSON: what was said, and by how many bytes the peak grew
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FRAME_WITH_SIZE = b"\x28\xb5\x2f\xfd\xe0"  # a single segment, its size in 8 by
 
 
 def zstd(byte: bytes, size: int = EXPANDED, before: bytes = b"", frame: bytes = _FRAME) -> bytes:
-    """A frame of Zstandard that holds some text and then that byte again and again: four bytes for 128 KiB of it."""
+    """A frame of Zstandard that holds some text and then that byte over and over: four bytes for 128 KiB of it."""
     repeated = (BLOCK << 3 | 0b010).to_bytes(3, "little") + byte
     last = (0b011).to_bytes(3, "little") + byte  # once more than no time
     raw = (len(before) << 3).to_bytes(3, "little") + before

@@ -19,7 +19,7 @@ BUILDERS = ("b1", "b2")
 
 
 def _record(identity: str, builder: str, x: int, sections: dict[str, Json]) -> Record:
-    return record(identity, builder=builder, x=x, **sections)
+    return {**sections, **record(identity, builder=builder, x=x)}
 
 
 _SMALL: st.SearchStrategy[Json] = st.sampled_from(["s" * 300, "s" * 40])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pithstore.pointer import Json
 from pithstore.store import Store
 from pithstore.store import open as open_store
 from tests.store.compacting import make_steps_small
@@ -16,7 +17,7 @@ from tests.store.shelves import Record, record
 
 def passing(n: int) -> Record:
     """The n-th record of sources that are forgotten: its sections are those of others too, now and then."""
-    shared = ["a section that all have " * 60, n % 5]
+    shared: Json = ["a section that all have " * 60, n % 5]
     return record(f"passing {n % 3}", x=n % 6, state=n // 9 % 3, shared=shared, own=f"{n} " * 300)
 
 

@@ -1,7 +1,8 @@
 """Entries that are sealed and are not what was written, as a bug or an attacker leaves them.
 
-Their checksums are right, so all that stands between them and whoever asks is what decodes them.  Whatever is asked
-of such a store is answered, or refused by an error of ours; no record comes out that its snapshot hash does not name.
+Their checksums are right, so all that stands between them and whoever asks is what decodes them.  Whatever is
+asked of such a store is answered, or refused by an error of ours; no record comes out that its snapshot hash does
+not name.
 """
 
 from __future__ import annotations
@@ -113,4 +114,6 @@ def test_a_forged_entry_is_refused_or_answered(space: str) -> None:
 
 
 def test_the_forged_entries_are_of_every_space_that_a_store_uses() -> None:
-    assert all(whole()[space] for space in (META, TAIL, BLOBS, MANIFESTS, VERSIONS, SOURCES, TOTALS, PACKS, PLACES))
+    assert all(
+        whole()[space] for space in (META, TAIL, BLOBS, MANIFESTS, VERSIONS, SOURCES, TOTALS, PACKS, PLACES)
+    )

@@ -13,16 +13,20 @@ from threading import Event
 
 import pytest
 
+from pithstore.canonical import canonical
 from pithstore.collecting import collect as collecting
 from pithstore.collecting.collect import gc
 from pithstore.compaction.compact import compact
+from pithstore.digest import Digest
 from pithstore.engine import Engine
+from pithstore.engine.memory import MemorySuccessor
 from pithstore.errors import NotFound, StoreBusy
 from pithstore.forgetting import forget as forgetting
 from pithstore.forgetting.forget import Chosen, forget
 from pithstore.forgetting.policy import KeepLast
-from pithstore.keys import META, REUSED
+from pithstore.keys import BLOBS, META, REUSED
 from pithstore.model import Source
+from pithstore.pointer import Json
 from pithstore.profile import PITH
 from pithstore.store import Store
 from pithstore.store import open as open_store
@@ -95,8 +99,9 @@ def test_interrupted_anywhere_it_can_be_done_again(
     work(store._engine)
     done = _left(store)
     assert (work is _collect) == (done == said)
-    finished = False
-    for steps in count():
+    finished, steps = False, 0
+    while not finished:
+        steps += 1
         replace_entries(store._engine, before)
         stopped = stopping(store._engine, steps)
         try:
@@ -109,8 +114,6 @@ def test_interrupted_anywhere_it_can_be_done_again(
         _left(store)
         work(store._engine)
         _left(store)
-        if finished:
-            break
     assert steps > 20
     with pytest.raises(NotFound):
         store.get("k:1@1")
@@ -124,10 +127,12 @@ def test_what_is_put_at_any_step_of_a_gc_stays(tmp_path: Path, monkeypatch: pyte
         store.forget(keep_last=1)
         store.forget("k:2@4")
         before = entries_of(store._engine)
-        reached = False
-        for step in count():
+        step, reached = 0, True
+        acknowledged: Acknowledged = []
+        while reached:
+            step += 1
             replace_entries(store._engine, before)
-            acknowledged: Acknowledged = []
+            acknowledged = []
 
             def tell(now: int, step: int = step, acknowledged: Acknowledged = acknowledged) -> None:
                 if now != step:
@@ -139,7 +144,7 @@ def test_what_is_put_at_any_step_of_a_gc_stays(tmp_path: Path, monkeypatch: pyte
 
             stepping = Stepping(store._engine, tell)
             gc(stepping, lambda _done, _all: None)
-            reached = stepping.steps <= step
+            reached = stepping.steps > step
             check_all(store, acknowledged)
             told(store)
             assert not entries_of(store._engine)[REUSED]
@@ -148,8 +153,6 @@ def test_what_is_put_at_any_step_of_a_gc_stays(tmp_path: Path, monkeypatch: pyte
             store.compact()
             check_all(store, acknowledged)
             told(store)
-            if reached:
-                break
         assert step > 20
         assert not acknowledged
 
@@ -274,21 +277,28 @@ def test_a_gc_that_died_is_begun_anew(store: Store) -> None:
     told(store)
 
 
-def test_an_interrupted_compaction_is_begun_anew_after_a_forget(tmp_path: Path) -> None:
-    """What it packed has versions that are no more."""
-    for steps in count(8):
+@pytest.mark.parametrize("killed", [False, True])
+def test_an_interrupted_compaction_is_begun_anew_after_a_forget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    """What it packed has versions that are no more; a forget that is killed does not discard it."""
+    if killed:
+        monkeypatch.setattr(MemorySuccessor, "discard", MemorySuccessor.close)
+    steps, interrupted = 7, True
+    while interrupted:
+        steps += 1
         with new_store("memory", tmp_path) as store:
             put_all(store, BEFORE)
+            interrupted = False
             try:
                 compact(stopping(store._engine, steps))
             except Stopped:
-                store.forget(keep_last=1)
-                said = _left(store)
-                store.compact()
-                assert _left(store) == said
-                assert store.gc().blobs == 0
-            else:
-                break
+                interrupted = True
+            store.forget(keep_last=1)
+            said = _left(store)
+            store.compact()
+            assert _left(store) == said
+            assert store.gc().blobs == 0
     assert steps > 12
 
 
@@ -304,6 +314,53 @@ def test_compaction_removes_what_nothing_reaches(store: Store) -> None:
     assert _left(store) == said
     assert store.stat().blobs < blobs
     assert (store.gc().blobs, store.gc().values) == (0, 0)
+
+
+def test_numbers_and_moments_go_on_in_a_compacted_store(store: Store) -> None:
+    for n in range(3):
+        store.put(record(x=n))
+    store.compact()
+    (last,) = [version for version in store.history("k:1") if version.number == 3]
+    store.forget(last)
+    for _ in range(2):
+        store.compact()
+        told(store)
+    with pytest.raises(NotFound, match="k:1 version 3 was forgotten"):
+        store.get("k:1@3")
+    version = store.put(record(x=9)).version
+    assert version.number == 4
+    assert version.recorded_at >= last.recorded_at
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_section_outlives_the_source_that_brought_it(store: Store, packed: bool) -> None:
+    """Be it copied into the frame of another source, or named by it."""
+    sections: list[Json] = ["s" * 300, [SHARED, 0]]
+    for identity in ("1", "2"):
+        store.put(record(identity, small=sections[0], big=sections[1]))
+    if packed:
+        store.compact()
+    store.forget("k:1@1")
+
+    def check() -> None:
+        told(store)
+        for section in sections:
+            body = canonical(section)
+            assert store.blob(Digest.of(body)) == body
+
+    assert store.gc(apply=True).blobs == 1
+    check()
+    for n in range(3):
+        store.compact()
+        check()
+        assert bool(entries_of(store._engine)[BLOBS]) == packed
+        store.put(record("3", x=n))
+    store.put(record("2", small=sections[0], big=sections[1], x="again"))
+    store.gc(apply=True)
+    check()
+    store.compact()
+    check()
+    assert not entries_of(store._engine)[BLOBS]
 
 
 def test_a_dry_run_writes_nothing(store: Store) -> None:
@@ -338,6 +395,20 @@ def test_a_text_that_was_forgotten_is_put_again(store: Store) -> None:
     store.forget("k:1@2")
     assert store.put_many(texts).versions == 1
     assert [version.number for version in store.history("k:1")] == [1, 3]
+
+
+def test_a_line_falls_back_to_a_version_in_an_older_frame(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_steps_small(monkeypatch)
+    for x, builder in enumerate(("b1", "b1", "b2", "b2", "b2", "b1")):
+        store.put(record(builder=builder, x=x))
+    store.compact()
+    store.forget("k:1@6")
+    store.compact()
+    told(store)
+    text = json.dumps(record(builder="b1", x=1))
+    for _ in range(2):
+        summary = store.put_many([text])
+        assert (summary.versions, summary.sections) == (0, 3)
 
 
 def test_times_are_told_as_if_it_had_never_been(store: Store) -> None:

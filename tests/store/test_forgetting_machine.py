@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Callable, Collection
 from datetime import datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 from unittest.mock import patch as patched
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
@@ -19,12 +20,15 @@ from pithstore.errors import NotFound
 from pithstore.loosening import loosen
 from pithstore.model import Source
 from pithstore.store import Store
+from pithstore.testing.machine import Rerunning
 from pithstore.testing.machine_store import Clock, Record
 from tests.store.compacting import FIRST, make_steps_small
 from tests.store.forgetful import RECORDS, STEP, TIMES, Forgetful
 from tests.store.plain import Plain
-from tests.store.shelves import ENGINES, EngineName, new_store
+from tests.store.shelves import ENGINES, EngineName, new_engine
 
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+QUICK = (Phase.explicit, Phase.generate)  # making a history small takes minutes: ask for the long profile
 _COUNTS = st.integers(1, 3)
 
 
@@ -189,13 +193,24 @@ def _said(version: object) -> tuple[object, ...]:
     return (*(getattr(version, name) for name in names), snapshot)
 
 
+@pytest.mark.parametrize("rerun", [False, True])
 @pytest.mark.parametrize("engine_name", ENGINES)
-def test_forgetting_in_any_order(engine_name: EngineName, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forgetting_in_any_order(engine_name: EngineName, rerun: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     make_steps_small(monkeypatch)
     with tempfile.TemporaryDirectory() as room:
 
         def machine() -> Forgetting:
-            return Forgetting(new_store(engine_name, Path(tempfile.mkdtemp(dir=room)) / "store"))
+            engine = new_engine(engine_name, Path(tempfile.mkdtemp(dir=room)) / "store")
+            return Forgetting(Store(Rerunning(engine) if rerun else engine))
 
-        steps = settings(stateful_step_count=15, max_examples=settings.default.max_examples // 4)
-        run_state_machine_as_test(machine, settings=steps)  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
+            machine,  # type: ignore[arg-type]  # it says a class and means whatever makes a machine
+            settings=settings(
+                max_examples=1000 if LONG else 15,
+                phases=tuple(Phase) if LONG else QUICK,
+                stateful_step_count=40 if LONG else 15,
+                deadline=None,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )

@@ -68,12 +68,16 @@ def test_a_store_of_format_2_goes_on(old_store: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "word"),
     [
-        ({"format": FORMAT + 1}, f'"format":{FORMAT + 1}'),
-        ({"format": 0}, '"format":0'),
-        ({"format": str(FORMAT)}, f'"format":"{FORMAT}"'),
-        ({"canonical_form": "rfc-8785"}, '"canonical_form":"rfc-8785"'),
-        ({"features": ["packs"]}, '"features":["packs"]'),
-        ({"more": True}, '"more":true'),
+        ({"format": FORMAT + 1}, f"does not know format {FORMAT + 1}:"),
+        ({"format": 0}, "does not know format 0:"),
+        ({"format": str(FORMAT)}, f"does not know format '{FORMAT}':"),
+        ({"canonical_form": "rfc-8785"}, "does not know the canonical form 'rfc-8785':"),
+        ({"features": ["declared-ledger", "packs", "a"]}, "does not know the feature 'a', the feature 'packs':"),
+        ({"features": ["packs", 1]}, "does not know the feature 'packs':"),
+        ({"features": [1]}, "does not know features that are written so:"),
+        ({"features": "packs"}, "does not know features that are written so:"),
+        ({"more": True}, "does not know the entry 'more':"),
+        ({"format": 3, "features": ["x"]}, "does not know format 3, the feature 'x':"),
     ],
 )
 def test_an_unknown_format_is_refused_by_its_name(
@@ -86,6 +90,8 @@ def test_an_unknown_format_is_refused_by_its_name(
             Store(engine)
     assert word in str(error.value)
     assert "newer pithstore" in str(error.value)
+    assert canonical(known | said).decode() in str(error.value)
+    assert error.value.exit_code == 14
     if engine_name == "lmdb":
         for readonly in (True, False):
             with pytest.raises(FormatUnknown):

@@ -33,7 +33,7 @@ def test_a_loosened_store_says_what_it_said(store: Store, monkeypatch: pytest.Mo
     said = told(store)
     store.compact()
     assert _runs(store)
-    monkeypatch.setattr(loosening, "_BYTES_AT_ONCE", 1)
+    monkeypatch.setattr(loosening, "BYTES_AT_ONCE", 1)
     _loosen_all(store)
     assert told(store) == said
     assert not _runs(store)

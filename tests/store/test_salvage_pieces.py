@@ -13,8 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import pithstore
-from pithstore.codec import Head, encode_head, write_number
+from pithstore.codec import Head, encode_head, encode_version, write_number
 from pithstore.configuration import Configuration
+from pithstore.digest import Digest
 from pithstore.engine.lmdb import LmdbEngine
 from pithstore.engine.memory import MemoryEngine
 from pithstore.keys import (
@@ -29,18 +30,21 @@ from pithstore.keys import (
     VERSION,
     VERSIONS,
     head_key,
+    source_key,
     split_key,
+    version_key,
 )
 from pithstore.limits import Limits
-from pithstore.model import Source
+from pithstore.model import Source, Version
 from pithstore.packs import packed_frame
 from pithstore.profile import Profile
+from pithstore.salvaging.histories import histories
 from pithstore.salvaging.salvage import salvage
 from pithstore.salvaging.streams import pieces
 from pithstore.seal import SEAL_BYTES, seal
 from pithstore.store import open as open_store
 from pithstore.tail import STREAM_BYTES
-from tests.store.compacting import AFTER, BEFORE, put_all
+from tests.store.compacting import AFTER, BEFORE, FIRST, HOUR, put_all
 from tests.store.salvaging import Pristine, look_at, said_by, salvaged_from
 from tests.store.shelves import Entries, put_entry, record, replace_entries
 
@@ -150,6 +154,28 @@ def test_a_sound_store_has_what_it_has(pristine: Pristine, tmp_path: Path) -> No
         assert store.put(record("n4", x="again")).version.number > 1
 
 
+def test_a_version_whose_entry_is_damaged_is_lost_by_name_or_saved_by_an_old_copy(
+    pristine: Pristine, tmp_path: Path
+) -> None:
+    """All others are saved."""
+    for (space, key), where in sorted(pristine.places.items()):
+        if space != VERSIONS or split_key(key)[1] not in (VERSION, RUN):
+            continue
+        node = pristine.file[slice(*where[0])]
+        everywhere = pristine.file.replace(node, node[:-1] + bytes([node[-1] ^ 1]))
+        here = bytearray(pristine.file)
+        here[where[0][1] - 1] ^= 1
+        for name, damaged in (("here", bytes(here)), ("everywhere", everywhere)):
+            work = tmp_path / f"{name} {key.hex()[-40:]}"
+            work.mkdir()
+            report, saved = salvaged_from(pristine, damaged, work)
+            gone = pristine.said.keys() - saved.keys()
+            lost = {(lost.source, lost.number) for lost in report.lost}
+            assert all(each in lost or (each[0], None) in lost for each in gone)
+            assert name == "here" or gone
+            assert {source_key(source) for source, _ in gone} <= {split_key(key)[0]}
+
+
 def test_the_last_number_is_not_given_again(pristine: Pristine, tmp_path: Path) -> None:
     source = Source("k", "1")
     last = max(number for each, number in pristine.said if each == source)
@@ -187,6 +213,22 @@ def test_the_configuration_is_that_of_the_store(tmp_path: Path) -> None:
         assert store.get("dataset:10/1") == {"doi": "10/1", "by": "b"}
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_of_two_versions_with_one_number_the_later_one_counts(seed: int) -> None:
+    """The other one is of a put that was interrupted, whose number was given again."""
+    source, chance = Source("k", "1"), random.Random(seed)
+    one, other = (
+        Version(source, 1, "b", None, Digest(chance.randbytes(32)), FIRST, FIRST + hours * HOUR)
+        for hours in (1, 2)
+    )
+    scratch = MemoryEngine((VERSIONS,))
+    for version in (one, other):
+        key = version_key(source, 1) + chance.randbytes(SEAL_BYTES)
+        put_entry(scratch, VERSIONS, (key, encode_version(version)))
+    (history,) = histories(scratch)
+    assert history.versions[1].snapshot == other.snapshot
+
+
 def test_it_is_one_call_in_python(pristine: Pristine, tmp_path: Path) -> None:
     steps: list[tuple[str, int, int]] = []
     report = pithstore.salvage(pristine.directory, tmp_path / "into", lambda *step: steps.append(step))
@@ -214,9 +256,8 @@ def cut(bodies: Sequence[bytes]) -> tuple[list[bytes], list[tuple[int, int]]]:
 
 
 @given(st.lists(SIZES, min_size=1, max_size=9), st.sets(st.integers(0, 8)), st.randoms(use_true_random=False))
-@example(
-    [STREAM_BYTES - 5, 200, 3], {0}, random.Random(0)
-)  # a length is all that the lost value has of the second
+@example([STREAM_BYTES - 4, 200, 3], {0}, random.Random(0))  # of the second, its length alone is lost
+@example([STREAM_BYTES - 3, 200, 3], {0}, random.Random(0))  # and here a part of that
 def test_a_piece_whose_bytes_are_there_is_found(sizes: list[int], lost: set[int], chance: random.Random) -> None:
     bodies = [chance.randbytes(size) for size in sizes]
     values, where = cut(bodies)

@@ -513,7 +513,7 @@ def test_a_run_that_says_another_number_of_sections_is_wrong(packed: Store) -> N
     assert about(packed.verify().problems, "line-wrong") == {(str(source), head.number)}
 
 
-@pytest.mark.parametrize("numbers", [(0,), (2, 2), (3, 2)])
+@pytest.mark.parametrize("numbers", [(2, 2), (3, 2)])
 def test_numbers_in_a_run_that_do_not_rise_are_wrong(packed: Store, numbers: tuple[int, ...]) -> None:
     """Of a source that has nothing else: its last run is its head."""
     source, key, run = only_packed(packed, 1)

@@ -108,7 +108,7 @@ def sync_directory(directory: str) -> None:
 def prepare_directory(root: str) -> None:
     """A directory in which a store can be created: made, or empty, or left by a creation that did not finish.
 
-    No link is followed, not one that is the directory nor one in it: who planted it would choose what is written to.
+    No link is followed, be it the directory or in it: who planted it would choose what is written to.
     """
     if os.path.islink(os.path.abspath(root)):
         raise UsageError(f"{root} is a link; a store is created in a directory itself: name the one it leads to")
@@ -118,11 +118,7 @@ def prepare_directory(root: str) -> None:
         raise UsageError(
             f"{root} cannot be a directory: there is a file in its way; choose another place"
         ) from None
-    strangers = [
-        name
-        for name in sorted(os.listdir(root))
-        if not _is_ours(root, name)
-    ]
+    strangers = [name for name in sorted(os.listdir(root)) if not _is_ours(root, name)]
     if strangers:
         raise UsageError(f"{root} is not empty (it holds {strangers[0]!r}); give a directory that does not exist")
 

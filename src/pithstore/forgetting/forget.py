@@ -8,18 +8,19 @@ from functools import partial
 
 import attrs
 
-from pithstore.engine import Engine, View
+from pithstore.engine import Engine, Update, View
 from pithstore.errors import UsageError
 from pithstore.forgetting.policy import DropBefore, KeepLast, Policy, dropped
 from pithstore.forgetting.withdrawal import reach, read_history, withdraw
 from pithstore.journal import without_compaction
-from pithstore.loosening import loosen
+from pithstore.loosening import BYTES_AT_ONCE, loosen_some
 from pithstore.model import Source, Version
 from pithstore.profile import Profile
 from pithstore.references import Ref
 from pithstore.report import Forgotten
 from pithstore.resolve import resolve
 from pithstore.survey import histories
+from pithstore.tail import TailEnd
 
 _VERSIONS_AT_ONCE = 4096
 
@@ -85,7 +86,11 @@ def choose(
 
 def preview(engine: Engine, chosen: Chosen, told: Told) -> Forgotten:
     """What `forget` would come to now."""
-    return _count(chosen.versions(engine), told, len)
+    found = Forgotten(sources=0, versions=0)
+    for going in chosen.versions(engine):
+        told(going)
+        found = Forgotten(sources=found.sources + 1, versions=found.versions + len(going))
+    return found
 
 
 def forget(engine: Engine, chosen: Chosen, profile: Profile, told: Told) -> Forgotten:
@@ -93,28 +98,59 @@ def forget(engine: Engine, chosen: Chosen, profile: Profile, told: Told) -> Forg
 
     What is forgotten before an error stays so.  StoreBusy where somebody compacts, collects or forgets already.
     """
+    found, end = Forgotten(sources=0, versions=0), None
     with without_compaction(engine):
-        return _count(chosen.versions(engine), told, partial(_forget_some, engine, profile))
-
-
-def _count(
-    going: Iterator[list[Version]], told: Told, forget_some: Callable[[Sequence[Version]], int]
-) -> Forgotten:
-    found = Forgotten(sources=0, versions=0)
-    for some in going:
-        found = Forgotten(sources=found.sources + 1, versions=found.versions + forget_some(some))
-        told(some)
+        for parts in _batches(engine, chosen.versions(engine)):
+            while parts:
+                done, end = engine.update(partial(_forget_some, parts=parts, end=end, profile=profile))
+                for part in parts[:done]:
+                    found = Forgotten(found.sources + part.is_first, found.versions + len(part.going))
+                    told(part.going)
+                parts = parts[done:]
     return found
 
 
-def _forget_some(engine: Engine, profile: Profile, going: Sequence[Version]) -> int:
-    """How many versions were forgotten, of one source."""
-    source, numbers = going[0].source, [version.number for version in going]
-    history = engine.view(partial(read_history, source=source))
-    loosen(engine, source, reach(history, numbers))
-    return sum(
-        engine.update(
-            partial(withdraw, source=source, numbers=numbers[i : i + _VERSIONS_AT_ONCE], profile=profile)
-        )
-        for i in range(0, len(numbers), _VERSIONS_AT_ONCE)
-    )
+@attrs.frozen
+class _Part:
+    """Versions of a source that go in one transaction; before they do it is loosened from number `reach` on.
+
+    `is_first` tells whether they are the first of their source.
+    """
+
+    going: Sequence[Version]
+    reach: int
+    is_first: bool
+
+
+def _batches(engine: Engine, going: Iterator[list[Version]]) -> Iterator[list[_Part]]:
+    """Parts for one transaction, if their bytes are not too many: of one large source, or of many small ones."""
+    batch: list[_Part] = []
+    weight = 0
+    for versions in going:
+        history = engine.view(partial(read_history, source=versions[0].source))
+        start = reach(history, [version.number for version in versions])
+        for i in range(0, len(versions), _VERSIONS_AT_ONCE):
+            if weight + len(history) > _VERSIONS_AT_ONCE and batch:
+                yield batch
+                batch, weight = [], 0
+            batch.append(_Part(versions[i : i + _VERSIONS_AT_ONCE], start, is_first=i == 0))
+            weight += len(history)
+    if batch:
+        yield batch
+
+
+def _forget_some(
+    update: Update, parts: Sequence[_Part], end: TailEnd | None, profile: Profile
+) -> tuple[int, TailEnd | None]:
+    """How many of the parts are forgotten, in order, and where the writer of loosened blobs goes on."""
+    size = 0
+    for done, part in enumerate(parts):
+        source = part.going[0].source
+        step = loosen_some(update, source, part.reach, end)
+        end, size = step.end, size + step.bytes
+        if not step.done:
+            return done, end
+        withdraw(update, source, [version.number for version in part.going], profile)
+        if size >= BYTES_AT_ONCE:
+            return done + 1, end
+    return len(parts), end

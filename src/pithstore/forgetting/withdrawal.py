@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pithstore import garbage, journal, manifests, records, versions
+from pithstore import garbage, manifests, records, versions
 from pithstore.canonical import canonical
 from pithstore.codec import LineHead, encode_line_head
 from pithstore.counts import Totals
@@ -29,7 +29,8 @@ def withdraw(update: Update, source: Source, numbers: Sequence[int], profile: Pr
     """How many of these versions there were; now there is none.
 
     They are in no run, nor is what becomes the newest of a line by this: `reach` says from where on to loosen.
-    Damaged where a manifest is, or what a version declares that stands beside one of them.
+    Nobody compacts meanwhile (`journal.without_compaction`), who may have packed them already.  Damaged where a
+    manifest is, or what a version declares that stands beside one of them.
     """
     wanted = set(numbers)
     history = read_history(update, source)
@@ -49,7 +50,6 @@ def withdraw(update: Update, source: Source, numbers: Sequence[int], profile: Pr
     )
     manifests.delete_many(update, _last_snapshots(going, left))
     garbage.leave(update)
-    journal.end(update)  # what is taken away here, a compaction may have packed already
     return len(going)
 
 

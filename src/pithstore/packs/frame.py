@@ -176,6 +176,8 @@ class Frame:
         self._digests: dict[int, Digest] = {}
         if len(raw) != self._start + self._ends[bodies - 1]:
             raise Damaged("a frame has not the length that it says")
+        if sorted(self._ends[:bodies]) != list(self._ends[:bodies]):
+            raise Damaged("a body of a frame ends before it starts")
 
     def body(self, ordinal: int) -> bytes:
         """The body with that ordinal."""

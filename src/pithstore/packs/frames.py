@@ -7,7 +7,7 @@ from functools import partial
 
 from pithstore.engine import Update, View
 from pithstore.errors import Damaged
-from pithstore.keys import DICTIONARIES, PACKS, tail_key
+from pithstore.keys import DICTIONARIES, MAX_NUMBER, PACKS, tail_key
 from pithstore.packs.frame import Frame
 from pithstore.packs.packed_frame import LONGEST_HEADER, Header, mark, read_header, unpack
 from pithstore.seal import seal, unseal
@@ -79,6 +79,8 @@ def _more(value_of: Callable[[int], bytes], sequence: int, count: int) -> Iterat
 
 
 def _value(view: View, sequence: int) -> bytes:
+    if sequence > MAX_NUMBER:  # no value has such a key
+        return b""
     return view.get_many(PACKS, (tail_key(_WRITER, sequence),))[0] or b""
 
 

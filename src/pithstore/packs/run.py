@@ -21,6 +21,7 @@ from typing import NamedTuple, TypeVar
 import attrs
 
 from pithstore.codec import (
+    TEXT_HASH_BYTES,
     LineHead,
     Reader,
     read_name,
@@ -33,12 +34,13 @@ from pithstore.codec import (
 )
 from pithstore.digest import DIGEST_BYTES, Digest
 from pithstore.errors import Damaged
+from pithstore.keys import MAX_NUMBER
 from pithstore.model import Source, Version
 from pithstore.times import from_microseconds, to_microseconds
 
 T = TypeVar("T")
 
-_COLUMNS = 6
+_COLUMNS, _WIDEST = 6, 8
 
 
 @attrs.frozen
@@ -139,6 +141,8 @@ def _read_tables(data: bytes, at: int, end: int) -> _Tables:
             builder, at = _read_bytes(data, at)
             sections, at = read_number(data, at)
             text_hash, at = _read_bytes(data, at)
+            if len(text_hash) not in (0, TEXT_HASH_BYTES):
+                raise Damaged("a text hash in a run has another length")
             builders.append(read_name(builder))
             heads.append((sections, text_hash))
         source_versions, at = _read_table(data, at)
@@ -228,6 +232,9 @@ class Run:
             start += width * count
         if self._rest[1] < at or not count:
             raise Damaged("a run has not the length that it says")
+        leasts, widths = zip(*heads, strict=True)
+        if max(widths) > _WIDEST or leasts[0] < 1 or min(leasts[:4]) < 0:
+            raise Damaged("a column of a run holds what cannot be")
 
     @property
     def _tables(self) -> _Tables:
@@ -244,7 +251,10 @@ class Run:
 
     def number(self, row: int) -> int:
         """The number of the version in that row; rows are by rising number."""
-        return row + self._at(0, row)
+        number = row + self._at(0, row)
+        if number > MAX_NUMBER:
+            raise Damaged("a number of a version in a run is too large")
+        return number
 
     def row(self, number: int) -> int | None:
         """The row of the version with that number; None where it is not in this run."""
@@ -292,11 +302,11 @@ class Run:
 
     def recorded_at(self, row: int) -> datetime:
         """When the version in that row was recorded."""
-        return _moment(self._at(4, row))
+        return from_microseconds(self._at(4, row))
 
     def observed_at(self, row: int) -> datetime:
         """When the version in that row was observed."""
-        return _moment(self._at(4, row) + self._at(5, row))
+        return from_microseconds(self._at(4, row) + self._at(5, row))
 
     def version(self, source: Source, row: int) -> Version:
         """The version in that row of a run of that source."""
@@ -326,6 +336,9 @@ class Run:
     def columns(self) -> Columns:
         """What each version says; Damaged where one says what cannot be."""
         tables, data = self._tables, self._data
+        numbers = list(map(add, self._column(0), range(self.count)))
+        if max(numbers) > MAX_NUMBER:
+            raise Damaged("a number of a version in a run is too large")
         recorded, later = self._column(4), self._column(5)
         try:
             made = self._made(tables)
@@ -333,7 +346,7 @@ class Run:
         except IndexError:
             raise Damaged("a run says what cannot be") from None
         return Columns(
-            list(map(add, self._column(0), range(self.count))),
+            numbers,
             [data[at : at + DIGEST_BYTES] for at in range(self._snapshots, len(data), DIGEST_BYTES)],
             list(map(add, recorded, later)) if any(later) else recorded,
             recorded,
@@ -379,12 +392,5 @@ class Run:
 def _eight_bytes(microseconds: int) -> bytes:
     try:
         return microseconds.to_bytes(8, "big", signed=True)
-    except OverflowError:
-        raise Damaged("a time in a run is out of range") from None
-
-
-def _moment(microseconds: int) -> datetime:
-    try:
-        return from_microseconds(microseconds)
     except OverflowError:
         raise Damaged("a time in a run is out of range") from None

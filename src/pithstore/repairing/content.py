@@ -1,4 +1,4 @@
-"""Records that cannot be put together: their sections and manifests, from another copy, hashed again on the way."""
+"""Records that cannot be put together: their sections and manifests, from another copy, each hashed again."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Content:
         return record if Digest.of(record) == version.snapshot else None
 
     def by_snapshot(self, snapshot: Digest) -> bytes:
-        """The record with that snapshot hash, by the manifest that it has of its own; Damaged where it has none."""
+        """The record with that snapshot hash, by the manifest of its own; Damaged where it has none."""
         (manifest,) = self._engine.view(partial(manifests.read_many, snapshots=[snapshot]))
         if manifest is None:
             raise Damaged(f"the manifest of snapshot {snapshot} is damaged or missing")

@@ -7,7 +7,7 @@ What was forgotten on purpose stays forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from functools import partial
 
 import attrs
@@ -36,7 +36,7 @@ _ATTEMPTS = 5
 
 @attrs.frozen
 class Doubts:
-    """What a look at the whole store has said of sources: heads of lines that are wrong, and runs that are lost."""
+    """What a look at the whole store said of sources: heads of lines that are wrong, and runs that are lost."""
 
     lines: frozenset[Source] = frozenset()
     runs: frozenset[Source] = frozenset()

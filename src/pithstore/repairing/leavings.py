@@ -1,4 +1,4 @@
-"""Entries that are wrong and that nothing needs any more: what they were for is there otherwise, or was hint alone."""
+"""Entries that are wrong and that nothing needs any more: what they were for is there otherwise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pithstore.blobs import Blob
 from pithstore.codec import Place
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Item, Update, View
-from pithstore.errors import Damaged
 from pithstore.keys import BLOBS, CHECKS, DICTIONARIES, FILES, MANIFESTS, TAIL
 from pithstore.packs import homes
 from pithstore.repairing.about import is_sound

@@ -1,8 +1,8 @@
 """The whole of a repair: look, mend what was found, and look again.
 
-Every step adds, or replaces what is proven wrong, in transactions that each leave the store no worse; so a repair can
-be interrupted anywhere, and run again.  What is wrong in frames is mended beside them, and a compaction then leaves
-the damaged frames behind.
+Every step adds, or replaces what is proven wrong, in transactions that each leave the store no worse; so a repair
+can be interrupted anywhere, and run again.  What is wrong in frames is mended beside them, and a compaction then
+leaves the damaged frames behind.
 """
 
 from __future__ import annotations
@@ -53,15 +53,12 @@ def repair(engine: Engine, source: Engine | None, progress: Progress = lambda _d
     for _ in range(_ROUNDS):
         if found.ok:
             break
-        before, taken = found, taken + _mend(engine, other, configuration, found)
+        before = found
+        taken += _mend(engine, other, configuration, before)
         found = verify(engine, configuration, progress)
-        if _problems(found) == _problems(before):
+        if set(found.problems) == set(before.problems):
             break
     return RepairReport(_mended(first.problems, found.problems), taken, found)
-
-
-def _problems(report: VerifyReport) -> set[tuple[str, str]]:
-    return {(problem.code, problem.message) for problem in report.problems}
 
 
 def _mended(before: Sequence[Problem], after: Sequence[Problem]) -> dict[str, int]:

@@ -161,8 +161,8 @@ class Wanted:
 def entries_of(view: View, seen: Seen, back: Sequence[Version], last: Head | None, *, every_line: bool) -> Wanted:
     """What should be otherwise, given the versions that come back.
 
-    `last` is what else is known of the last number that was given.  Every line gets a head of its own where that is
-    asked for: what a run says of it may be wrong.
+    `last` is what else is known of the last number that was given.  Every line gets a head of its own where that
+    is asked for: what a run says of it may be wrong.
     """
     numbers = seen.numbers
     back = [version for version in back if version.number not in numbers]
@@ -257,9 +257,7 @@ def _strays(
     numbers = {version.number for version in known}
     for key in seen.items:
         kind, number = key[cut : cut + 1], int.from_bytes(key[-4:], "big")
-        if kind == TIME and key not in times and number not in left:
-            yield key
-        elif kind in (VERSION, RUN) and key in seen.unsound and number in numbers:
-            yield key
-        elif kind == LINE and key not in lines and not unknown:
+        stray_time = kind == TIME and key not in times and number not in left
+        replaced = kind in (VERSION, RUN) and key in seen.unsound and number in numbers
+        if stray_time or replaced or (kind == LINE and key not in lines and not unknown):
             yield key

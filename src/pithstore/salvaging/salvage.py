@@ -51,6 +51,7 @@ from pithstore.verify import verify
 _SCRATCH = (*SOUND, BODIES, FRAMES, ROWS)
 _PATIENCE = 60.0  # seconds, that of a put
 _NO_ENTRY = "its entry in the index, if it was not forgotten"
+_NO_ENTRIES = "all its entries in the index"
 
 Progress = Callable[[str, int, int], None]
 """Is told what is done (look, index, rebuild or verify), how far it has come, and of how far."""
@@ -210,8 +211,7 @@ class _Salvaging:
             else:
                 yield last
         if not complete:
-            gone = (number for number in range(1, history.last + 1) if number not in history.versions)
-            self._lost += [Lost(source, number, _NO_ENTRY) for number in gone]
+            self._lost += _gone(history, source)
         self._sources += last is not None
         if source is not None and history.last > (last.number if last else 0):
             self._heads.append((source, _head(history)))
@@ -247,6 +247,14 @@ class _Salvaging:
             self._checks += self._target.update(partial(_add_checks, items=sealed))
 
 
+def _gone(history: History, source: Source | None) -> list[Lost]:
+    """The versions of which nothing but the number is left; all of the source where no number is."""
+    if not history.last:
+        return [Lost(source, None, _NO_ENTRIES)]
+    numbers = range(1, history.last + 1)
+    return [Lost(source, number, _NO_ENTRY) for number in numbers if number not in history.versions]
+
+
 def _head(history: History) -> Head:
     """The head of a source whose last number was not saved, or had been forgotten: it is not to be given again."""
     moments = [version.recorded_at for version in history.versions.values()]
@@ -270,7 +278,5 @@ def _without_entries(view: View, items: Sequence[Item]) -> list[Lost]:
     """The sources of which nothing but the name was found."""
     named = [(key[:-SEAL_BYTES], decode_source(value)) for key, value in items]
     return [
-        Lost(source, None, "all its entries in the index")
-        for key, source in named
-        if not view.scan(VERSIONS, prefix=key, limit=1)
+        Lost(source, None, _NO_ENTRIES) for key, source in named if not view.scan(VERSIONS, prefix=key, limit=1)
     ]

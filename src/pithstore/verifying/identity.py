@@ -137,7 +137,7 @@ _Plain = list[tuple[bytes, list[int]]]
 def _plain_sections(profile: Profile) -> _Plain:
     """The sections of a record that says who it is and nothing else in them; none where there are no such."""
     rules = (profile.source_kind, profile.source_id, profile.source_version, profile.builder_version)
-    tokens = [read_pointer(rule) if rule.startswith("/") else () for rule in rules]
+    tokens: list[tuple[str, ...]] = [read_pointer(rule) if rule.startswith("/") else () for rule in rules]
     if not all(1 <= len(each) <= 2 for each in tokens) or len(set(tokens)) < len(tokens):
         return []
     plain: _Plain = []

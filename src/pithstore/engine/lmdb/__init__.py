@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import lmdb
 
@@ -29,6 +29,9 @@ from pithstore.engine.lmdb.translate import lmdb_errors, translated
 from pithstore.engine.system_errors import system_errors
 from pithstore.engine.write_lock import WriteLock
 from pithstore.errors import NoStore, StoreExists, UsageError
+
+if TYPE_CHECKING:
+    from pithstore.engine.lmdb.walk import Finding
 
 LIMITS = EngineLimits(key_bytes=MAX_KEY_BYTES, value_bytes=None, transaction_bytes=None)
 PATIENCE = 60.0  # seconds that a writer waits for the others
@@ -135,6 +138,35 @@ class LmdbEngine:
             if self._readonly:
                 raise UsageError(f"{environment.root} was opened read-only; open it for writing to change it")
             return LmdbSuccessor(environment, self._patience)
+
+    @staticmethod
+    def walk_at_rest(directory: str | os.PathLike[str], *, patience: float = PATIENCE) -> list[Finding]:
+        """What is wrong with the structure of the data file of a store that perhaps cannot be opened.
+
+        UsageError where this process has it open.
+        """
+        from pithstore.engine.lmdb.at_rest import walk_at_rest
+
+        root = os.fspath(directory)
+        with lmdb_errors(root), system_errors(root):
+            return walk_at_rest(root, patience)
+
+    def walk(self) -> list[Finding]:
+        """What is wrong with the structure of the data file; nobody writes meanwhile.
+
+        A handle that only reads holds up nobody: its transaction keeps the pages of the state that is walked.
+        """
+        with self._retained() as environment, lmdb_errors(environment.root), system_errors(environment.root):
+            if self._readonly:
+                return environment.walk(self._patience)
+            with environment.writing(self._patience):
+                return environment.walk(self._patience)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Nobody in this process is inside a transaction of the store meanwhile: a forked child can open it."""
+        with self._retained() as environment, environment.gate.exclusive():
+            yield
 
     def receipt_state(self) -> ReceiptState:
         """Whether the store could be told from an older copy of it; Damaged where it is one."""

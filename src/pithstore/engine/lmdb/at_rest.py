@@ -11,6 +11,7 @@ from pithstore.engine.lmdb.data_file import check_data_file
 from pithstore.engine.lmdb.environment import unopened
 from pithstore.engine.lmdb.open_generation import RESERVED, OpenGeneration
 from pithstore.engine.lmdb.receipt import accept_receipt
+from pithstore.engine.lmdb.walk import Finding, walk
 from pithstore.engine.write_lock import WriteLock
 
 
@@ -23,6 +24,12 @@ def accept_state(root: str, patience: float) -> None:
             accept_receipt(root, generation.receipt_or_new())
         finally:
             generation.close()
+
+
+def walk_at_rest(root: str, patience: float) -> list[Finding]:
+    """What is wrong with the structure of the data file; LMDB does not get to see it."""
+    with _held(root, patience) as directory:
+        return walk(os.path.join(directory, "data.mdb"))
 
 
 @contextlib.contextmanager

@@ -55,7 +55,7 @@ def _length_fault(path: str) -> str | None:
     from lmdb.verify import VerifyError, verify  # only for a file that is short
 
     try:
-        findings: list[str] = verify(path, subdir=False)  # type: ignore[no-untyped-call]  # it has no types
+        findings: list[str] = verify(path, subdir=False)
     except VerifyError as error:
         findings = [str(error)]
     return f"it has {length} of {needed} bytes, and {findings[0]}" if findings else None

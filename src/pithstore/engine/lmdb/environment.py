@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from pithstore.engine import T, Update, View
 from pithstore.engine.gate import Gate
@@ -31,6 +32,9 @@ from pithstore.engine.lmdb.receipt import (
 from pithstore.engine.system_errors import system_errors
 from pithstore.engine.write_lock import WriteLock
 from pithstore.errors import StorageFailed, UsageError
+
+if TYPE_CHECKING:
+    from pithstore.engine.lmdb.walk import Finding
 
 
 class Environment:
@@ -102,6 +106,12 @@ class Environment:
         noted = noted_receipt(self.root)  # first: the store may go on meanwhile
         check_receipt(self.root, noted, self.receipt(patience))
         return ReceiptState.MISSING if noted is None else ReceiptState.SOUND
+
+    def walk(self, patience: float) -> list[Finding]:
+        """What is wrong with the structure of the data file, in one state of it."""
+        from pithstore.engine.lmdb.walk import walk
+
+        return self.view(lambda _: walk(os.path.join(self.directory, "data.mdb")), patience)
 
     def _read(self, attempt: Callable[[OpenGeneration], tuple[T] | None], patience: float) -> T:
         self.gate.refuse_nested()
