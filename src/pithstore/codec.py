@@ -220,7 +220,10 @@ def _read_known_scalar(data: bytes) -> Scalar:
 
 
 def _read_scalar(data: bytes) -> Scalar:
-    value = read_json(data)
+    try:
+        value = read_json(data)
+    except Damaged as error:
+        raise Damaged(f"an encoded source version: {error}") from None
     if isinstance(value, dict | list):
         raise Damaged("an encoded source version is not a scalar")
     return value
@@ -234,7 +237,7 @@ def read_json(data: bytes) -> Json:
             return value
     except (ValueError, RecursionError, InvalidRecord):
         pass
-    raise Damaged("an encoded value is not JSON in canonical form")
+    raise Damaged("what should be JSON in canonical form is none")
 
 
 def encode_manifest(manifest: Manifest) -> bytes:

@@ -35,7 +35,7 @@ BYTES_AT_ONCE = 8 * 1024 * 1024
 
 @attrs.frozen
 class Step:
-    """What a transaction came to: versions loosened, bytes written, where the writer goes on, whether it is all."""
+    """What a transaction came to: versions loosened, bytes written, where the writer goes on, if it is done."""
 
     versions: int = 0
     bytes: int = 0

@@ -30,7 +30,14 @@ if TYPE_CHECKING:  # what a put, a diff or a verify needs is imported when one i
     from pithstore.profile import Profile
     from pithstore.record import Prepared
     from pithstore.references import Ref
-    from pithstore.report import BackupReport, Collected, CompactReport, Forgotten, VerifyReport
+    from pithstore.report import (
+        BackupReport,
+        Collected,
+        CompactReport,
+        Forgotten,
+        RepairReport,
+        VerifyReport,
+    )
     from pithstore.reproduction.recorded_check import RecordedCheck
     from pithstore.reproduction.verdict import Reproduction
     from pithstore.results import Outcome, PutResult, PutSummary
@@ -349,6 +356,20 @@ class Store(Reader):
         from pithstore.copying.backup import backup
 
         return backup(self._engine, directory, self._path, progress or _say_nothing, exact=not self._readonly)
+
+    def repair(
+        self,
+        source: str | os.PathLike[str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> RepairReport:
+        """What mending all that `verify` reports came to: from the store itself, and from another copy of it.
+
+        `source` is a store or an archive of `export`; what is taken from it is hashed first.  It can be
+        interrupted, and run again; `progress` is told what that of `verify` is, anew with every look.
+        """
+        from pithstore.repairing.from_path import repair_from
+
+        return repair_from(self._engine, self._path, source, progress or _say_nothing)
 
     def compact(self, progress: Callable[[int, int], None] | None = None) -> CompactReport:
         """What writing the store anew, densely, came to; `progress` is told (steps done, about how many in all).

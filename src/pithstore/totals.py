@@ -45,15 +45,24 @@ def take_totals(update: Update, losses: Mapping[int, Totals]) -> None:
     Where the entry of a blob was lost and it was put again, another slot than its own may say that it is there: so
     what one lacks of blobs and their bytes is taken from others.
     """
-    before = read_slots(update)
-    left = [slot.minus(losses[i]) if i in losses else slot for i, slot in enumerate(before)]
-    for name in ("blobs", "unique_bytes"):
-        counts = _none_below_zero([getattr(slot, name) for slot in left])
-        left = [attrs.evolve(slot, **{name: count}) for slot, count in zip(left, counts, strict=True)]
-    if any(count < 0 for slot in left for count in attrs.astuple(slot)):
+    gains = {slot: Totals().minus(loss) for slot, loss in losses.items()}
+    keys = [slot_key(slot) for slot in gains]
+    found = zip(gains.items(), keys, update.get_many(TOTALS, keys), strict=True)
+    left = {slot: _read(slot, key, value).plus(gain) for (slot, gain), key, value in found}
+    if any(slot.blobs < 0 or slot.unique_bytes < 0 for slot in left.values()):
+        left = dict(enumerate(_lent([left.get(i, slot) for i, slot in enumerate(read_slots(update))])))
+    if any(count < 0 for slot in left.values() for count in attrs.astuple(slot)):
         raise Damaged("the totals say less than there is to be taken from them; run verify")
-    changed = [(slot_key(i), encode_totals(slot)) for i, slot in enumerate(left) if slot != before[i]]
-    update.put_many(TOTALS, seal_many(TOTALS, changed))
+    entries = [(slot_key(slot), encode_totals(totals)) for slot, totals in left.items()]
+    update.put_many(TOTALS, seal_many(TOTALS, entries))
+
+
+def _lent(slots: list[Totals]) -> list[Totals]:
+    """The slots with the same sums, none of which says that there are fewer blobs or bytes of them than none."""
+    blobs = _none_below_zero([slot.blobs for slot in slots])
+    unique_bytes = _none_below_zero([slot.unique_bytes for slot in slots])
+    counts = zip(slots, blobs, unique_bytes, strict=True)
+    return [attrs.evolve(slot, blobs=count, unique_bytes=size) for slot, count, size in counts]
 
 
 def _none_below_zero(counts: list[int]) -> list[int]:

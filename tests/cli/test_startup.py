@@ -64,7 +64,7 @@ def test_get_imports_only_what_reading_needs(pithstore: Pithstore, store: Path) 
     names = imported("--store", store, "get", ARXIV)
     assert "lmdb" in names
     assert not names & {"decimal", "pathlib", "difflib", "tempfile", "subprocess", *SLOW}
-    unneeded = ("ingest", "verify", "parse", "profile", "limits", "select", "selectors", "totals", "wire", "diff")
+    unneeded = ("ingest", "verify", "parse", "profile", "select", "selectors", "totals", "wire", "diff")
     assert not names & {f"pithstore.{name}" for name in unneeded}
 
 

@@ -1,4 +1,4 @@
-"""Repair: random damage of every kind, mended from another copy; the content is what it was, and verify finds nothing."""
+"""Repair: random damage of every kind, mended from another copy: the content is what it was."""
 
 from __future__ import annotations
 

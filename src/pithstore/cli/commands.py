@@ -34,12 +34,13 @@ COMMANDS = {
     "forget": "Drop versions on purpose.",
     "gc": "Remove what nothing reaches.",
     "backup": "Copy what is new into a store in another directory.",
+    "repair": "Mend what is damaged, from another copy.",
     "salvage": "Get what is intact out of a damaged store.",
     "check": "Validate records without storing them.",
     "export": "Write a store out, as an archive or as tables.",
     "hash": "Print canonical hashes of JSON texts.",
-    "torture": "Try on a medium what a store survives.",
     "stat": "Print how much the store holds.",
+    "torture": "Try on a medium what a store survives.",
 }
 
 

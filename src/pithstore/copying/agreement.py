@@ -61,7 +61,7 @@ def _had(view: View, version: Version) -> bool:
         if ours is not None:
             return ours == version
         (head,) = versions.heads(view, [version.source])
-        return head is not None and head.number > version.number  # it was forgotten since
+        return head is not None and head.number >= version.number  # it was forgotten since
     except Damaged:
         return True
 

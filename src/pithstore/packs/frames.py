@@ -9,7 +9,7 @@ from pithstore.engine import Update, View
 from pithstore.errors import Damaged
 from pithstore.keys import DICTIONARIES, MAX_NUMBER, PACKS, tail_key
 from pithstore.packs.frame import Frame
-from pithstore.packs.packed_frame import LONGEST_HEADER, Header, mark, read_header, unpack
+from pithstore.packs.packed_frame import LONGEST_HEADER, Header, forget_dictionaries, mark, read_header, unpack
 from pithstore.seal import seal, unseal
 from pithstore.tail import STREAM_BYTES, TailEnd, cut, write_tail
 
@@ -100,6 +100,10 @@ class _Recent:
     def __init__(self) -> None:
         self._known: tuple[tuple[bytes, Frame], ...] = ()
 
+    def forget(self) -> None:
+        """Know none."""
+        self._known = ()
+
     def expand(self, view: View, header: Header, data: bytes) -> Frame:
         """The frame that these bytes are."""
         known = self._known
@@ -114,6 +118,12 @@ class _Recent:
 
 _KEPT, _KEPT_BYTES = 8, 256 * 1024
 _recent = _Recent()
+
+
+def forget_read() -> None:
+    """Remember no frame and no dictionary: what this thread reads next lies in the store."""
+    _recent.forget()
+    forget_dictionaries()
 
 
 def write_frames(update: Update, sequence: int, packed: Iterable[bytes]) -> tuple[list[int], int]:

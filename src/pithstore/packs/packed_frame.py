@@ -149,3 +149,8 @@ class _Unpackers(threading.local):
 
 _KEPT = 64
 _unpackers = _Unpackers()
+
+
+def forget_dictionaries() -> None:
+    """Let the next frame that this thread expands ask for its dictionary."""
+    _unpackers.known.clear()

@@ -71,7 +71,7 @@ def _clear_unsound(update: Update, space: str) -> int:
 
 
 def mend_first_pack(engine: Engine) -> None:
-    """Write an empty value where the stream of packs has lost its first, by which it is told that there are runs."""
+    """Write an empty value where the stream of packs lost its first, by which it is told that there are runs."""
     key = tail_key(0, 0)
     if engine.view(lambda view: view.has_many(PACKS, [key]))[0]:
         return

@@ -11,9 +11,10 @@ from pithstore.codec import Head
 from pithstore.configuration import Configuration
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Item, T, View
-from pithstore.errors import Damaged, Erased
+from pithstore.errors import Damaged, Erased, NotFound
 from pithstore.keys import SOURCES, source_key
 from pithstore.model import Source, Version
+from pithstore.reproduction import checks
 from pithstore.sources import read_source
 
 _PAGE = 256
@@ -27,7 +28,7 @@ class Another:
 
     def _ask(self, read: Callable[[View], T]) -> T | None:
         if self._engine is not None:
-            with suppress(Damaged, Erased):
+            with suppress(Damaged, Erased, NotFound):
                 return self._engine.view(read)
         return None
 
@@ -85,6 +86,10 @@ class Another:
         found = self._ask(partial(records.read_bodies, digests=digests)) or []
         pairs = zip(digests, found, strict=False)
         return {digest: body for digest, body in pairs if Digest.of(body) == digest}
+
+    def checks(self, after: bytes | None) -> list[Item]:
+        """A page of its recorded checks, from beyond that key; as they lie there."""
+        return self._ask(partial(checks.page, after=after, limit=_PAGE)) or []
 
     def value(self, space: str, key: bytes) -> bytes | None:
         """The value of an entry, as it lies there: whoever takes it looks at its seal."""

@@ -14,10 +14,12 @@ from pithstore.canonical import join
 from pithstore.configuration import Configuration
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Update, View
-from pithstore.errors import Damaged, InvalidRecord
+from pithstore.errors import Damaged, InvalidRecord, NotFound
 from pithstore.ingest import Restored
 from pithstore.keys import RUN, VERSION, source_mark, version_key
 from pithstore.model import Version
+from pithstore.packs import homes as homes_in_frames
+from pithstore.packs import runs
 from pithstore.packs.runs import read_run
 from pithstore.repairing.another import Another
 from pithstore.restored import restored
@@ -31,10 +33,11 @@ _VERSIONS_AT_ONCE = 256
 
 @attrs.frozen
 class Taken:
-    """A version, and its record as it will be written."""
+    """A version, and its record as it will be written; whether the index has lost it, and so its frame too."""
 
     version: Version
     arrival: Restored
+    lost: bool
 
 
 class Content:
@@ -47,7 +50,7 @@ class Content:
         self._size = 0
         self.taken = 0
 
-    def take(self, version: Version) -> bool:
+    def take(self, version: Version, *, lost: bool = False) -> bool:
         """Whether the record of that version is to be had; if so, all that it is made of is there at the end."""
         record = self._record(version)
         if record is None:
@@ -56,14 +59,14 @@ class Content:
             arrival = restored(version, record, self._configuration)
         except (Damaged, InvalidRecord):
             return False
-        self._waiting.append(Taken(version, arrival))
+        self._waiting.append(Taken(version, arrival, lost))
         self._size += arrival.prepared.size
         if self._size >= _BYTES_AT_ONCE:
             self.flush()
         return True
 
     def _record(self, version: Version) -> bytes | None:
-        with suppress(Damaged):
+        with suppress(Damaged, NotFound):
             return self._engine.view(partial(records.read_record, version=version))
         return self._other.record(version) or self._pieced(version)
 
@@ -71,7 +74,7 @@ class Content:
         """The record of a version whose manifest is here and whose sections are here or there."""
         try:
             manifest = self._engine.view(partial(records.read_manifest, version=version))
-        except Damaged:
+        except (Damaged, NotFound):
             return None
         digests = [section.digest for section in manifest.sections]
         here = zip(digests, self._engine.view(partial(records.read_bodies, digests=digests)), strict=True)
@@ -118,14 +121,14 @@ def sound_versions(view: View, page: Sequence[Entries]) -> list[Version]:
     for key, items in page:
         try:
             (source,) = source_names(view, [key])
-        except Damaged:
+        except (Damaged, NotFound):
             continue
         for item in items_of_kind(items, RUN):
-            with suppress(Damaged):
+            with suppress(Damaged, NotFound):
                 run = read_run(source, item)
                 found += [run.version(source, row) for row in range(run.count)]
         for item in items_of_kind(items, VERSION):
-            with suppress(Damaged):
+            with suppress(Damaged, NotFound):
                 found.append(read_version(source, item))
     return found
 
@@ -141,7 +144,7 @@ def _unreadable(engine: Engine, wanted: Sequence[Version]) -> list[Version]:
     while wanted:
         try:
             read = engine.view(partial(_read_some, wanted=wanted))
-        except Damaged:
+        except (Damaged, NotFound):
             found += engine.view(partial(_bad, version=wanted[0]))
             read = 1
         wanted = wanted[read:]
@@ -158,7 +161,7 @@ def _bad(view: View, version: Version) -> list[Version]:
     try:
         records.read_record(view, version)
         records.read_manifest(view, version)
-    except Damaged:
+    except (Damaged, NotFound):
         return [version]
     return []
 
@@ -167,13 +170,22 @@ def _write(update: Update, taken: Sequence[Taken], end: TailEnd | None) -> TailE
     """Write the sections that the store lacks, then the manifests; where the writer goes on."""
     bodies: dict[Digest, bytes] = {}
     homes: dict[Digest, bytes] = {}
+    lost: set[Digest] = set()
+    packed = runs.any_packs(update)
     for each in taken:
         prepared = each.arrival.prepared
         for section, body in zip(prepared.manifest.sections, prepared.bodies, strict=True):
             bodies[section.digest] = body
-            homes.setdefault(section.digest, source_mark(each.version.source))
+            # In a packed store a frame may be its home: it gets no second one, and stays loose if it has none.
+            homes.setdefault(section.digest, blobs.NOBODY if packed else source_mark(each.version.source))
+            if each.lost and packed:
+                lost.add(section.digest)
     lacking = blobs.lacking(update, bodies, None)
-    wanted = sorted(lacking.new | lacking.unsound.keys())
+    doubtful = [digest for digest, home in lacking.unsound.items() if not home]
+    held = {digest for digest, _ in homes_in_frames.find(update, doubtful)}  # a second home would count twice
+    ordered = sorted(lost)
+    alone = {digest for digest, has in zip(ordered, blobs.has_many(update, ordered), strict=True) if not has}
+    wanted = sorted(((lacking.new | lacking.unsound.keys()) - held) | alone)
     if wanted:
         new = [Blob(digest, bodies[digest], lacking.unsound.get(digest) or homes[digest]) for digest in wanted]
         end = blobs.write_many(update, end or TailEnd(meta.new_writer(update), 0), new, None)

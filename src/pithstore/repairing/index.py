@@ -153,7 +153,7 @@ class Index:
         """The versions that come back; what their records are made of is there when this returns."""
         numbers = sorted(self._numbers(seen, gone))
         back = [each for number in numbers if (each := self._other.version(seen.source, number))]
-        taken = [version for version in back if self._content.take(version)]
+        taken = [version for version in back if self._content.take(version, lost=True)]
         self._content.flush()
         ends = {version.number for version in taken}
         half = [(first, last) for first, last in seen.stretches if last not in ends]

@@ -16,6 +16,7 @@ from pithstore.keys import BLOBS, CHECKS, DICTIONARIES, FILES, MANIFESTS, TAIL
 from pithstore.packs import homes
 from pithstore.repairing.about import is_sound
 from pithstore.repairing.another import Another
+from pithstore.reproduction import checks
 from pithstore.tail import TailEnd, slices
 
 _ENTRIES_AT_ONCE = 256
@@ -32,11 +33,22 @@ def mend_leavings(engine: Engine, other: Another, *, readable: bool) -> None:
     for space in (FILES, *((MANIFESTS, DICTIONARIES) if readable else ())):
         for items in _pages(engine, space):
             engine.update(partial(_drop_unsound, space=space, keys=[key for key, _ in items]))
+    _bring_checks(engine, other)
     for items in _pages(engine, CHECKS):
         found = [(key, other.value(CHECKS, key)) for key, value in items if not is_sound(CHECKS, key, value)]
         sound = [(key, value) for key, value in found if value is not None and is_sound(CHECKS, key, value)]
         if sound:
             engine.update(partial(_put, space=CHECKS, items=sound))
+
+
+def _bring_checks(engine: Engine, other: Another) -> None:
+    """Add the recorded checks that the other copy has and the store lacks: they only ever grow."""
+    after: bytes | None = None
+    while items := other.checks(after):
+        after = items[-1][0]
+        sound = [(key, value) for key, value in items if is_sound(CHECKS, key, value)]
+        if lacking := engine.view(partial(checks.lacking, items=sound)):
+            engine.update(partial(checks.add_many, items=lacking))
 
 
 def _pages(engine: Engine, space: str) -> Iterator[list[Item]]:

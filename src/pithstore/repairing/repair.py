@@ -18,6 +18,7 @@ from pithstore.declared.report import rebuild_ledger
 from pithstore.engine import Engine
 from pithstore.errors import Damaged
 from pithstore.journal import without_compaction
+from pithstore.packs.frames import forget_read
 from pithstore.repairing.about import mend_about, mend_first_pack
 from pithstore.repairing.another import Another
 from pithstore.repairing.content import Content
@@ -36,7 +37,6 @@ Progress = Callable[[int, int], None]
 _PACKED = {"pack-damaged", "frame-damaged", "dictionary-damaged", "run-missing"}
 _PLACES = {"places-damaged", "places-wrong"}
 _LEDGER = {"declared-damaged", "declared-wrong"}
-_TOTALS = {"totals-damaged", "totals-wrong"}
 
 
 def repair(engine: Engine, source: Engine | None, progress: Progress = lambda _done, _all: None) -> RepairReport:
@@ -75,24 +75,26 @@ def _mend(engine: Engine, other: Another, configuration: Configuration, found: V
         lines=frozenset(each.source for each in found.problems if each.code == "line-wrong" and each.source),
         runs=frozenset(each.source for each in found.problems if each.code == "run-missing" and each.source),
     )
+    forget_read()  # what is in memory alone is not in the store
     with without_compaction(engine):
         if codes & _PLACES:
             mend_places(engine)
         Index(engine, other, content, configuration.profile, doubts).mend()
         lost = content.mend_all()
         mend_leavings(engine, other, readable=not lost)
-        if not lost:
-            _mend_sums(engine, configuration, codes)
-    if not lost and codes & (_PACKED | _PLACES):
+    if lost:
+        return content.taken
+    if codes & (_PACKED | _PLACES):
         with suppress(Damaged):  # the next look says of what
             compact(engine)
+    with without_compaction(engine):
+        _mend_sums(engine, configuration, codes)
     return content.taken
 
 
 def _mend_sums(engine: Engine, configuration: Configuration, codes: set[str]) -> None:
     """Count again what is summed; only where every version can be read."""
     with suppress(Damaged):  # the next look says of what
-        if codes & _LEDGER and engine.view(meta.keeps_ledger):
+        if codes & _LEDGER and engine.view(meta.read_ledger_state) != "none":
             rebuild_ledger(engine, configuration.profile, lambda _: None)
-        if codes & _TOTALS:
-            mend_totals(engine)
+        mend_totals(engine)

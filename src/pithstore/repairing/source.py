@@ -17,7 +17,7 @@ from pithstore.codec import (
     encode_version,
 )
 from pithstore.engine import Item, View
-from pithstore.errors import Damaged
+from pithstore.errors import Damaged, NotFound
 from pithstore.keys import (
     HEAD,
     LINE,
@@ -103,7 +103,7 @@ def look(source: Source, items: Mapping[bytes, bytes]) -> Seen:
         try:
             version = read_version(source, item)
             loose[version.number] = version
-        except Damaged:
+        except (Damaged, NotFound):
             unsound.add(item[0])
     lines = _lines(by_kind.get(LINE, ()), unsound)
     head = _head(by_kind.get(HEAD, ()), unsound)
@@ -122,7 +122,7 @@ def _runs(source: Source, items: Iterable[Item], unsound: set[bytes]) -> tuple[l
         try:
             run = read_run(source, item)
             run.columns()
-        except Damaged:
+        except (Damaged, NotFound):
             unsound.add(item[0])
             stretches.append((last, end))
         else:
@@ -136,7 +136,7 @@ def _lines(items: Iterable[Item], unsound: set[bytes]) -> dict[bytes, LineHead]:
     for key, value in items:
         try:
             lines[key] = decode_line_head(unseal(VERSIONS, key, value))
-        except Damaged:
+        except (Damaged, NotFound):
             unsound.add(key)
     return lines
 
@@ -145,7 +145,7 @@ def _head(items: Iterable[Item], unsound: set[bytes]) -> Head | None:
     for key, value in items:
         try:
             return decode_head(unseal(VERSIONS, key, value))
-        except Damaged:
+        except (Damaged, NotFound):
             unsound.add(key)
     return None
 
@@ -229,7 +229,7 @@ def _line_head(view: View, version: Version, old: LineHead | None) -> LineHead |
         return old
     try:
         sections = len(records.read_manifest(view, version).sections)
-    except Damaged:
+    except (Damaged, NotFound):
         return None
     return LineHead(version.builder_version, version.number, version.snapshot, sections)
 

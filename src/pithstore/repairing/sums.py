@@ -29,7 +29,7 @@ _ATTEMPTS = 5
 
 
 def mend_totals(engine: Engine) -> None:
-    """Let the slots say what there is; Damaged where it cannot be read, StoreBusy where others write all the time."""
+    """Let the slots say what there is; Damaged where it cannot be read, StoreBusy where others always write."""
     for _ in range(_ATTEMPTS):
         before = engine.view(_slots)
         counted = _Count(engine).run()
