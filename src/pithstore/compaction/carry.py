@@ -7,7 +7,7 @@ from functools import partial
 
 from pithstore import blobs
 from pithstore.blobs import Blob
-from pithstore.codec import decode_line_head, decode_section_digests
+from pithstore.codec import HOME_BYTES, decode_line_head, decode_section_digests
 from pithstore.digest import DIGEST_BYTES, Digest
 from pithstore.engine import Engine, Item, Update, View
 from pithstore.keys import (
@@ -28,10 +28,11 @@ from pithstore.keys import (
     split_key,
 )
 from pithstore.packs import homes
-from pithstore.seal import unseal
+from pithstore.seal import SEAL_BYTES, unseal
 from pithstore.tail import TailEnd
 
 _PAGE = 4096
+_HOME = slice(-SEAL_BYTES - HOME_BYTES, -SEAL_BYTES)  # where an entry of `blobs` has it
 _WHOLE = (META, TOTALS, FILES, CHECKS)
 """Spaces that a compaction does not change."""
 
@@ -104,8 +105,8 @@ def carry_homeless(engine: Engine, bring: Callable[[Sequence[Digest]], None]) ->
     """Bring the blobs that no source packs: frames that stay copy them, or say that they lie elsewhere."""
     after: bytes | None = None
     while items := engine.view(partial(_page, after=after)):
-        homeless = [Digest(key) for key, value in items if blobs.read_place(key, value).home == blobs.NOBODY]
-        if homeless:
+        homeless = [Digest(key) for key, value in items if value[_HOME] == blobs.NOBODY]
+        if homeless:  # one whose entry is damaged here is missed when all is read again
             bring(homeless)
         after = items[-1][0]
 
