@@ -8,11 +8,16 @@ from datetime import datetime
 import attrs
 
 from pithstore.model import Source
+from pithstore.references import Ref
+from pithstore.remedies import REMEDIES
 
 
 @attrs.frozen
 class Problem:
-    """One thing that is not as it was stored: a stable code, a sentence, and what it is about as far as known."""
+    """One thing that is not as it was stored: a stable code, a sentence, and what it is about as far as known.
+
+    `affected` are the versions that use what is damaged; `remedy` says which command mends it.
+    """
 
     code: str
     message: str
@@ -20,16 +25,49 @@ class Problem:
     number: int | None = None
     section: str | None = None
     digest: str | None = None
+    affected: tuple[Ref, ...] = ()
+    remedy: str = attrs.field()
+
+    @remedy.default
+    def _known_remedy(self) -> str:
+        return REMEDIES[self.code]
 
 
 @attrs.frozen
 class VerifyReport:
-    """What `verify` looked at, and what it found; `problems` is empty for a sound store."""
+    """What `verify` looked at, and what it found; `problems` is empty for a sound store.
+
+    `warnings` are of what is no part of the data: the store is as it was without it.
+    """
 
     versions: int
     snapshots: int
     blobs: int
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.problems
+
+
+@attrs.frozen
+class ScrubReport:
+    """What a scrub looked at this time, and what it found.
+
+    `began` is when the round began that it went on with, None for a sample, which is of no round; `covered` which
+    part of the round was looked at by now, or of all sources by the sample, from 0 to 1.  With `ended` the round is
+    over, and the next scrub begins anew.
+    """
+
+    versions: int
+    snapshots: int
+    blobs: int
+    problems: tuple[Problem, ...]
+    began: datetime | None
+    covered: float
+    ended: bool
 
     @property
     def ok(self) -> bool:

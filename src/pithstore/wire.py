@@ -12,6 +12,7 @@ from pithstore.digest import Digest
 from pithstore.errors import Damaged
 from pithstore.model import Source
 from pithstore.pointer import Json
+from pithstore.references import Ref
 from pithstore.times import write_time
 
 T = TypeVar("T")
@@ -29,6 +30,7 @@ for _kind in (str, int, bool, float):
 _converter.register_unstructure_hook(Digest, str)
 _converter.register_unstructure_hook(datetime, write_time)
 _converter.register_unstructure_hook(Source, str)
+_converter.register_unstructure_hook_func(lambda kind: kind is Ref, str)  # its types are not all imported
 
 
 def to_json(value: object) -> Json:

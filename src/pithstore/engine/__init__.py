@@ -120,6 +120,14 @@ class Successor(Protocol):
         ...
 
 
+@attrs.frozen
+class Finding:
+    """Something that is wrong with how an engine keeps a store: a code as problems have, and what it is."""
+
+    code: str
+    words: str
+
+
 class Engine(Protocol):
     """An open engine.  A transaction never outlives the call that made it."""
 
@@ -143,6 +151,13 @@ class Engine(Protocol):
         """The next state of the store, begun or gone on with; close it before the engine.
 
         There is one at a time: StoreBusy while anybody else, in whichever process, has it open.
+        """
+        ...
+
+    def examine(self, *, deep: bool) -> list[Finding]:
+        """What is wrong with how the store is kept, beside what its keys and values say; mostly nothing.
+
+        With `deep` the structure of the data is walked too, where the engine has one that it does not trust.
         """
         ...
 

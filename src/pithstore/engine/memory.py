@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self, TypeVar
 
-from pithstore.engine import EngineLimits, Item, Update, View
+from pithstore.engine import EngineLimits, Finding, Item, Update, View
 from pithstore.errors import StoreBusy, UsageError
 
 T = TypeVar("T")
@@ -153,6 +153,11 @@ class MemoryEngine:
                 self._kept = MemoryEngine(list(self._spaces))
             self._successor = MemorySuccessor(self, self._kept)
             return self._successor
+
+    def examine(self, *, deep: bool) -> list[Finding]:
+        """Nothing: there is nothing beside the keys and values."""
+        self._refuse_misuse()
+        return []
 
     def stored_bytes(self) -> int:
         """The lengths of all keys and values together."""

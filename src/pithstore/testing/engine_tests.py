@@ -92,7 +92,8 @@ def _exit_code_of_child(engine: Engine, open_engine: OpenEngine, directory: Path
 
 def calls_of(engine: Engine) -> list[Callable[[], object]]:
     """Calls of everything that an engine answers."""
-    return [lambda: engine.view(count), lambda: engine.update(bump), engine.stored_bytes]
+    examine = partial(engine.examine, deep=True)
+    return [lambda: engine.view(count), lambda: engine.update(bump), examine, engine.stored_bytes]
 
 
 def run_processes(

@@ -63,6 +63,10 @@ class Rerunning(_Twice):
         """The engine's, which runs every function twice as well."""
         return RerunningSuccessor(self._engine.successor())
 
+    def examine(self, *, deep: bool) -> list[Finding]:
+        """What the engine finds."""
+        return self._engine.examine(deep=deep)
+
     def stored_bytes(self) -> int:
         """Those of the engine."""
         return self._engine.stored_bytes()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 import lmdb
 
 from pithstore.engine import EngineLimits, T, Update, View
+from pithstore.engine import Finding as EngineFinding
 from pithstore.engine.generations import (
     FIRST_GENERATION,
     move_current,
@@ -172,6 +173,19 @@ class LmdbEngine:
         """Whether the store could be told from an older copy of it; Damaged where it is one."""
         with self._retained() as environment, lmdb_errors(environment.root):
             return environment.receipt_state(self._patience)
+
+    def examine(self, *, deep: bool) -> list[EngineFinding]:
+        """Whether the store could be told from an older copy of it; with `deep`, what `walk` finds.
+
+        Damaged where it is an older copy.
+        """
+        found: list[EngineFinding] = []
+        if self.receipt_state() is ReceiptState.MISSING:
+            what = "RECEIPT is missing or damaged: an older copy in this one's place would look the same"
+            found.append(EngineFinding("receipt-missing", what))
+        if deep:
+            found += [EngineFinding("structure-damaged", finding.words) for finding in self.walk()]
+        return found
 
     def stored_bytes(self) -> int:
         """How many bytes the files of the store take on the medium."""
