@@ -18,16 +18,11 @@ _DECLARED = DECLARED.encode()
 
 @attrs.frozen
 class Section:
-    """One section: its entry in the manifest, its canonical bytes, and what it declares of itself.
-
-    `brackets` are the opening ones in the text that was parsed for it, in strings too: it holds no more arrays and
-    objects, and none that is deeper.
-    """
+    """One section: its entry in the manifest, its canonical bytes, and what it declares of itself."""
 
     entry: SectionEntry
     body: bytes
     declaration: Declaration | None
-    brackets: int = 0
 
 
 @attrs.frozen
@@ -44,12 +39,10 @@ class Reading:
     values: dict[str, Json]
 
 
-def read_section(
-    name: str, value: Json, body: bytes, write: Callable[[Json], bytes] = canonical, brackets: int = 0
-) -> Section:
+def read_section(name: str, value: Json, body: bytes, write: Callable[[Json], bytes] = canonical) -> Section:
     """The section of that name and value; `body` are its canonical bytes, `write` gives those of values in it."""
     digest, declaration = digest_and_declaration(name, value, body, write)
-    return Section(SectionEntry(name, digest, len(body)), body, declaration, brackets)
+    return Section(SectionEntry(name, digest, len(body)), body, declaration)
 
 
 def read_record(
