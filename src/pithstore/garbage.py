@@ -13,9 +13,9 @@ from pithstore.codec import Reader, write_number
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Update, View
 from pithstore.errors import Damaged, StoreBusy
-from pithstore.keys import META, REUSED
+from pithstore.keys import META, REUSED, source_mark
 from pithstore.meta import new_writer
-from pithstore.model import Manifest
+from pithstore.model import Manifest, Source
 from pithstore.seal import seal, seal_many, unseal
 
 _LEFT, _COLLECTING = b"garbage", b"collecting"
@@ -96,13 +96,16 @@ def _clear_some(update: Update) -> int:
     return update.delete_many(REUSED, [key for key, _ in update.scan(REUSED, limit=_NOTES_AT_ONCE)])
 
 
-def note(update: Update, named: Iterable[Manifest]) -> None:
-    """Note the sections that new versions name, if a gc is at work."""
+def note(update: Update, named: Iterable[tuple[Source, Manifest]]) -> None:
+    """Note the sections that new versions name, each with one source that does, if a gc is at work."""
     if update.has_many(META, [_COLLECTING])[0]:
-        digests = {section.digest for manifest in named for section in manifest.sections}
-        update.create_many(REUSED, seal_many(REUSED, ((digest, b"") for digest in digests)))
+        by = {section.digest: source_mark(source) for source, manifest in named for section in manifest.sections}
+        update.create_many(REUSED, seal_many(REUSED, by.items()))
 
 
-def noted(view: View, digests: Sequence[Digest]) -> list[bool]:
-    """Which of the digests were noted, whatever their notes say."""
-    return view.has_many(REUSED, digests)
+def noted(view: View, digests: Sequence[Digest]) -> list[bytes | None]:
+    """The mark of a source that has named each digest since the gc began; None where none was noted."""
+    values = view.get_many(REUSED, digests)
+    return [
+        None if value is None else unseal(REUSED, key, value) for key, value in zip(digests, values, strict=True)
+    ]

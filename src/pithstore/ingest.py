@@ -107,7 +107,7 @@ def store(
     candidates = _write_manifests(update, found, arrivals)
     index.write()
     journal.note(update, {record.line.source for _, record in prepared})
-    garbage.note(update, [new.record.manifest for new in index.new])
+    garbage.note(update, [(new.version.source, new.record.manifest) for new in index.new])
     if index.new:
         first_snapshots = _first_snapshots(update, candidates, index, bodies)
         add_totals(update, _additions(index, bodies, first_snapshots))

@@ -119,7 +119,17 @@ def test_interrupted_anywhere_it_can_be_done_again(
         store.get("k:1@1")
 
 
-def test_what_is_put_at_any_step_of_a_gc_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "again",
+    [
+        [*BEFORE, (record("new", x=77, big=[SHARED, 1], own="o" * 700), None)],
+        [(record("0 another source", claims=declaring([1])), None)],
+    ],
+    ids=["all", "what another source forgot"],
+)
+def test_what_is_put_at_any_step_of_a_gc_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: list[Put]
+) -> None:
     """Content that nothing reached when it was put, new content, and both in one."""
     _small(monkeypatch)
     with new_store("memory", tmp_path) as store:
@@ -137,7 +147,6 @@ def test_what_is_put_at_any_step_of_a_gc_stays(tmp_path: Path, monkeypatch: pyte
             def tell(now: int, step: int = step, acknowledged: Acknowledged = acknowledged) -> None:
                 if now != step:
                     return
-                again: list[Put] = [*BEFORE, (record("new", x=step, big=[SHARED, 1], own="o" * 700), None)]
                 for one, _ in again:
                     version = store.put(one).version
                     acknowledged.append((str(version.source), version.number, version.snapshot))
@@ -148,8 +157,6 @@ def test_what_is_put_at_any_step_of_a_gc_stays(tmp_path: Path, monkeypatch: pyte
             check_all(store, acknowledged)
             told(store)
             assert not entries_of(store._engine)[REUSED]
-            store.gc(apply=True)
-            check_all(store, acknowledged)
             store.compact()
             check_all(store, acknowledged)
             told(store)

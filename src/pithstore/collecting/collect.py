@@ -95,7 +95,7 @@ class _Walk:
         while items := self._engine.view(partial(_page, after=after)):
             after = items[-1][0]
             sound, strays = read_strays(items, names)
-            old = [stray for stray in strays if self._tail.has(stray.place)]
+            old = [stray for stray in strays if stray.home is not None or self._tail.has(stray.place)]
             swept = self._sweep(old) if old else Swept([], [])
             for place in (*sound, *swept.left):
                 self._tail.need_all_of(place)

@@ -75,7 +75,8 @@ def judge(view: View, strays: Sequence[Stray]) -> Swept:
 def sweep(update: Update, strays: Sequence[Stray], mark: int) -> Swept:
     """What became of the strays: removed, or given the home that they should have; with their totals.
 
-    One that was named or written anew meanwhile is left alone, and one that a frame holds.
+    One that was named meanwhile gets its home where that is; one that was written anew is left alone, and one that
+    a frame holds.
     """
     garbage.check_mark(update, mark)
     gone, moved, kept = _judge(update, strays)
@@ -94,14 +95,15 @@ def _swept(gone: Iterable[Stray], left: Iterable[Stray]) -> Swept:
 def _judge(view: View, strays: Sequence[Stray]) -> tuple[list[Stray], list[Stray], list[Stray]]:
     """Which of the strays nobody names, which get another home, and which are left alone."""
     digests = [Digest(stray.item[0]) for stray in strays]
-    alone = {digest for digest, noted in zip(digests, garbage.noted(view, digests), strict=True) if noted}
     now = zip(strays, view.get_many(BLOBS, digests), strict=True)
-    alone.update(Digest(stray.item[0]) for stray, value in now if value != stray.item[1])
+    alone = {Digest(stray.item[0]) for stray, value in now if value != stray.item[1]}
     if runs.any_packs(view):
         sound, doubtful = homes.hold(view, [digest for digest in digests if digest not in alone])
         alone |= sound | doubtful
     found: tuple[list[Stray], list[Stray], list[Stray]] = [], [], []
-    for digest, stray in zip(digests, strays, strict=True):
+    for digest, stray, noted in zip(digests, strays, garbage.noted(view, digests), strict=True):
+        if noted is not None and stray.home in (None, NOBODY):
+            stray = attrs.evolve(stray, home=noted)  # that has a version in no frame, as it was put just now
         found[2 if digest in alone else 0 if stray.home is None else 1].append(stray)
     return found
 

@@ -11,7 +11,7 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from pithstore.engine import Engine, EngineLimits, Item, Successor, Update, View
+from pithstore.engine import Engine, EngineLimits, Finding, Item, Successor, Update, View
 
 T = TypeVar("T")
 

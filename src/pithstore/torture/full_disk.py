@@ -15,7 +15,7 @@ from itertools import count
 from pithstore.torture.case import Skipped, Trial
 from pithstore.torture.child import in_child
 from pithstore.torture.standing import Acknowledgements, Standing
-from pithstore.torture.workload import DEEDS, run
+from pithstore.torture.workload import DEEDS, Scene, run
 
 _BYTES = 4 << 20
 _ROOM = 400_000
@@ -78,16 +78,16 @@ def _until_full(path: str, said: str, seed: int, deed: str) -> str | None:
     from pithstore.errors import StorageFailed
     from pithstore.store import open as open_store
 
-    choice, acknowledgements = random.Random(seed), Acknowledgements(said)
     try:
         store = open_store(path)
     except StorageFailed:
         return None
     with store:
+        scene = Scene(store, path, Acknowledgements(said), random.Random(seed))
         try:
             for _ in range(300):
-                DEEDS[deed](store, acknowledgements, choice)
-                DEEDS["put"](store, acknowledgements, choice)
+                DEEDS[deed](scene)
+                DEEDS["put"](scene)
         except StorageFailed as error:
             if not store.verify().ok:
                 return f"verify after {error}"

@@ -19,7 +19,7 @@ from pithstore.store import Store
 from pithstore.torture.case import Trial
 from pithstore.torture.child import in_child, start
 from pithstore.torture.standing import Acknowledgements, Standing
-from pithstore.torture.workload import put, run
+from pithstore.torture.workload import Scene, put, run
 
 _WRITERS = _READERS = 4
 _PUTS = 60
@@ -79,7 +79,7 @@ def _write(path: str, said: str, seed: int) -> None:
     choice = random.Random(seed)
     with _opened(path, readonly=False) as store:
         for _ in range(_PUTS):
-            put(store, Acknowledgements(said), choice)
+            put(Scene(store, path, Acknowledgements(said), choice))
 
 
 def _read(path: str, seed: int) -> None:

@@ -34,8 +34,12 @@ def trials(room: str, first: int) -> Iterator[Trial]:
         deed = deeds[seed % len(deeds)]
         _kill(seed, partial(for_ever, store, said, seed, deed))
         with open(said, "rb") as file:
-            ended = in_child(partial(Standing.read(file.read()).faults, store))
-        faults = ended.death or ended.result
+            standing = Standing.read(file.read())
+        ended = [
+            in_child(partial(standing.faults, store)),
+            in_child(partial(standing.faults_of_copy, f"{store}.copy")),
+        ]
+        faults = [each for one in ended for each in (one.death, one.result) if each]
         yield Trial(seed, f"killed during {deed}: {faults}" if faults else None)
 
 

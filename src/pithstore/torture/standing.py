@@ -74,6 +74,23 @@ class Standing:
         with store:
             return [*self._missing(store), *_problems(store), *self._stuck(store)]
 
+    def faults_of_copy(self, path: str) -> list[str]:
+        """What is wrong with a copy of the store at that path, if there is one: it may be older."""
+        try:
+            store = open_store(path)
+        except NoStore:
+            return []
+        except PithstoreError as error:
+            return [f"the copy does not open: {error}"]
+        with store:
+            versions = [version for source in store.sources() for version in store.history(source)]
+            other = [
+                f"other in the copy: {version.source} version {version.number}"
+                for version in versions
+                if self.there.get((str(version.source), version.number)) not in (None, version.snapshot.hex())
+            ]
+            return [*other, *_problems(store)]
+
     def _missing(self, store: Store) -> Iterator[str]:
         for (source, number), snapshot in self.there.items():
             try:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import cycle
+
+import attrs
 
 from pithstore.pointer import Json
 from pithstore.store import Store
@@ -29,30 +32,80 @@ def records(choice: random.Random, count: int) -> Iterator[dict[str, Json]]:
         }
 
 
-def put(store: Store, said: Acknowledgements, choice: random.Random) -> None:
+@attrs.frozen
+class Scene:
+    """An open store, where it is, where what is done to it is acknowledged, and what chooses."""
+
+    store: Store
+    path: str
+    said: Acknowledgements
+    choice: random.Random
+
+    @property
+    def copy(self) -> str:
+        """Where the copy of the store is."""
+        return f"{self.path}.copy"
+
+
+def put(at: Scene) -> None:
     """Put some records in one transaction, and acknowledge them."""
-    for result in store.put_batch([store.arrival(record) for record in records(choice, 3)]):
+    for result in at.store.put_batch([at.store.arrival(record) for record in records(at.choice, 3)]):
         if result.stored:
             version = result.version
-            said.say("put", version.source, version.number, version.snapshot.hex())
+            at.said.say("put", version.source, version.number, version.snapshot.hex())
 
 
-def compact(store: Store, _said: Acknowledgements, _choice: random.Random) -> None:
+def compact(at: Scene) -> None:
     """Write the store anew, densely."""
-    store.compact()
+    at.store.compact()
 
 
-DEEDS: dict[str, Callable[[Store, Acknowledgements, random.Random], None]] = {"put": put, "compact": compact}
+def forget(at: Scene) -> None:
+    """Forget a version, the newest of its line or another."""
+    versions = [version for source in at.store.sources() for version in at.store.history(source)]
+    if versions:
+        version = at.choice.choice(versions)
+        at.said.say("dropping", version.source, version.number)
+        at.store.forget(version)
+        at.said.say("dropped", version.source, version.number)
+
+
+def gc(at: Scene) -> None:
+    """Remove what a forgotten version leaves."""
+    forget(at)
+    at.store.gc(apply=True)
+
+
+def backup(at: Scene) -> None:
+    """Copy what is new into a store beside it."""
+    at.store.backup(at.copy)
+
+
+def repair(at: Scene) -> None:
+    """Repair what is not damaged, from the copy."""
+    if not os.path.exists(os.path.join(at.copy, "CURRENT")):
+        backup(at)
+    at.store.repair(at.copy)
+
+
+DEEDS: dict[str, Callable[[Scene], None]] = {
+    "put": put,
+    "compact": compact,
+    "forget": forget,
+    "gc": gc,
+    "backup": backup,
+    "repair": repair,
+}
 """What can be done to a store, by name."""
 
 
 def run(path: str, acknowledgements: str, seed: int, deeds: Iterable[str]) -> None:
     """Open or make the store at that path and do these deeds, one after the other."""
-    choice = random.Random(seed)
     said = Acknowledgements(acknowledgements)
     with open_store(path, create=True) as store:
+        scene = Scene(store, path, said, random.Random(seed))
         for deed in deeds:
-            DEEDS[deed](store, said, choice)
+            DEEDS[deed](scene)
     said.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -20,6 +20,7 @@ from pithstore.report import Problem
 from pithstore.seal import unseal
 from pithstore.sources import read_source
 from pithstore.survey import Entries, end_of, page_from
+from pithstore.verifying.found import refs
 from pithstore.verifying.said import Made, Said, made_of, read_said, time_text
 from pithstore.versions import read_line_head
 
@@ -115,19 +116,29 @@ class Page:
     missing: Sequence[bytes]
 
 
-def read_page(view: View, after: bytes | None, known: Collection[bytes]) -> Page | None:
-    """The sources from beyond that key, at least one; None at the end.  `known` are marks of dictionaries."""
+def read_page(
+    view: View,
+    after: bytes | None,
+    known: Collection[bytes] = (),
+    *,
+    frames: bool = True,
+    wanted: Callable[[bytes], bool] = lambda _: True,
+) -> Page | None:
+    """The sources from beyond that key, at least one; None at the end.  `known` are marks of dictionaries.
+
+    Without `frames` none is read, nor a dictionary; only sources are read whose keys are `wanted`.
+    """
     entries = page_from(view, after)
     if not entries:
         return None
+    last = entries[-1]
+    entries = [each for each in entries if wanted(each[0])]
     whole_ledger = meta.keeps_whole_ledger(view)
     names = view.get_many(SOURCES, [key for key, _ in entries])
     histories: list[History] = []
     problems: list[Problem] = []
-    reading = _Reading(view)
-    read = 0
+    reading = _Reading(view, frames=frames)
     for each, name in zip(entries, names, strict=True):
-        read += 1
         try:
             source = _source(each, name)
         except Damaged as error:
@@ -135,8 +146,9 @@ def read_page(view: View, after: bytes | None, known: Collection[bytes]) -> Page
         else:
             histories.append(reading.read(source, each, whole_ledger))
         if reading.room <= 0:
+            last = each
             break
-    after = end_of(entries[read - 1])
+    after = end_of(last)
     marks = {mark for history in histories for mark in _dictionaries(history)} - set(known) - {NO_DICTIONARY}
     dictionaries = {mark: _dictionary(view, mark) for mark in sorted(marks)}
     missing = [mark for mark in dictionaries if not view.has_many(DICTIONARIES, [mark])[0]]
@@ -174,8 +186,9 @@ def read_frame_of(stream: Stream, run: Run) -> PackedFrame | Damaged:
 class _Reading:
     """Reads the entries of one source after the other; packed frames as long as there is room for them."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, *, frames: bool) -> None:
         self._stream = Stream(view)
+        self._frames = frames
         self.room = ROOM
 
     def read(self, source: Source, entries: Entries, whole_ledger: bool) -> History:
@@ -203,7 +216,7 @@ class _Reading:
         except Damaged as error:
             last = run.number(run.count - 1)
             raise Damaged(f"{source}: the run up to version {last} is damaged ({error})") from None
-        frame = read_frame_of(self._stream, run) if self.room > 0 else None
+        frame = read_frame_of(self._stream, run) if self._frames and self.room > 0 else None
         if isinstance(frame, tuple):
             self.room -= len(frame[1])
         return Stretch(run, columns, made, frame)
@@ -242,7 +255,9 @@ def _report(history: History, kind: bytes, key: bytes, error: Damaged) -> None:
         message = f"{what}: an entry in the ledger of declared digests is damaged ({error})"
     elif kind != RUN and not message.startswith(f"{source}"):
         message = f"{source}: {message}"
-    history.problems.append(Problem(_CODES.get(kind, "entry-damaged"), message, source, number))
+    affected = refs(source, [number]) if kind == VERSION and number is not None else ()
+    code = _CODES.get(kind, "entry-damaged")
+    history.problems.append(Problem(code, message, source, number, affected=affected))
 
 
 _CODES = {

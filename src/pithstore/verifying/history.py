@@ -22,6 +22,7 @@ from pithstore.report import Problem
 from pithstore.sources import read_source
 from pithstore.verifying.agreement import disagreements, sections_of_heads
 from pithstore.verifying.entries import History, Page, Stretch, read_frame_of, read_page
+from pithstore.verifying.found import Found, refs
 from pithstore.verifying.homes import Sum, missing_rows, rows_of
 from pithstore.verifying.identity import IdentityCheck
 from pithstore.verifying.ledger import LedgerCheck, names_of
@@ -36,7 +37,6 @@ from pithstore.verifying.rebuilding import (
     rebuilt_loosely,
 )
 from pithstore.verifying.said import Made, Said, time_text
-from pithstore.verifying.spaces import Found
 from pithstore.verifying.totals import Counts, SlotCounts
 
 _SOURCES = 2048
@@ -82,9 +82,8 @@ class HistoryCheck:
         after: bytes | None = None
         while page := self._engine.view(partial(read_page, after=after, known=self._dictionaries.keys())):
             for mark in page.missing:
-                self._found(
-                    Problem("dictionary-damaged", f"dictionary {mark.hex()}, which frames need, is missing")
-                )
+                message = f"dictionary {mark.hex()}, which frames need, is missing"
+                self._found(Problem("dictionary-damaged", message), [("dictionary", mark)])
             self._dictionaries.update(page.dictionaries)
             after = page.after
             yield page
@@ -111,7 +110,7 @@ class HistoryCheck:
         try:
             expanded = self._expand(stretch)
         except Damaged as error:
-            self._say_frame(source, stretch, str(error))
+            self._say_frame(source, stretch, str(error), stretch.columns.numbers)
             for said, outcomes in zip(stretch.said, stretch.columns.outcomes, strict=True):
                 self._check_again(source, said, outcomes)
             return
@@ -127,9 +126,9 @@ class HistoryCheck:
         self, source: _Source, stretch: Stretch, frame: Frame, piece: Piece, snapshots: Sequence[bytes | None]
     ) -> None:
         """Look at the versions of a frame that are not all what its run says."""
-        reason = _difference(stretch, snapshots)
+        reason, lost = _difference(stretch, snapshots)
         if reason is not None:
-            self._say_frame(source, stretch, reason)
+            self._say_frame(source, stretch, reason, lost)
         for row, (said, outcomes) in enumerate(zip(stretch.said, stretch.columns.outcomes, strict=True)):
             if row >= len(snapshots):
                 self._check_again(source, said, outcomes)
@@ -139,11 +138,11 @@ class HistoryCheck:
                 look = partial(_lost_sections, piece=piece, row=row, frame=frame)
                 self._check_lost(source, said, look, outcomes)
 
-    def _say_frame(self, source: _Source, stretch: Stretch, reason: str) -> None:
+    def _say_frame(self, source: _Source, stretch: Stretch, reason: str, lost: Sequence[int]) -> None:
         self.unsound_frames.add(stretch.run.position)
         about = source.history.source
         message = f"{about}: the frame of {stretch.numbers} is damaged ({reason})"
-        self._found(Problem("frame-damaged", message, about, stretch.last))
+        self._found(Problem("frame-damaged", message, about, stretch.last, affected=refs(about, lost)))
 
     def _expand(self, stretch: Stretch) -> Expanded:
         packed = stretch.frame
@@ -239,7 +238,8 @@ class HistoryCheck:
         digest: str | None = None,
     ) -> None:
         about = source.history.source
-        self._found(Problem(code, f"{about} version {number}: {what}", about, number, section, digest))
+        affected = () if code == "line-wrong" else refs(about, [number])
+        self._found(Problem(code, f"{about} version {number}: {what}", about, number, section, digest, affected))
 
     def _skip(self, source: _Source) -> None:
         """A version cannot be rebuilt: what its slot should say cannot be known."""
@@ -319,19 +319,19 @@ class _Source:
         counts.canonical_bytes += piece.total
 
 
-def _difference(stretch: Stretch, snapshots: Sequence[bytes | None]) -> str | None:
-    """What the versions of a frame are otherwise than its run says; None where they are what it says.
+def _difference(stretch: Stretch, snapshots: Sequence[bytes | None]) -> tuple[str | None, Sequence[int]]:
+    """What the versions of a frame are otherwise than its run says, and which; None where they are what it says.
 
     A version of which a section lies elsewhere and is not to be had is none of the frame's.
     """
     if len(snapshots) != stretch.run.count:
-        return f"it has {len(snapshots)} versions, and its run {stretch.run.count}"
+        return f"it has {len(snapshots)} versions, and its run {stretch.run.count}", stretch.columns.numbers
     lost = [
-        str(number)
+        number
         for number, said, found in zip(stretch.columns.numbers, stretch.columns.snapshots, snapshots, strict=True)
         if found not in (None, said)
     ]
-    return f"not what it was: version {', '.join(lost)}" if lost else None
+    return (f"not what it was: version {', '.join(map(str, lost))}" if lost else None), lost
 
 
 def _lost_sections(view: View, piece: Piece, row: int, frame: Frame) -> _Sections:

@@ -20,7 +20,8 @@ from pithstore.packs.places import PREFIX_BYTES, ROW_BYTES, cut_rows, positions,
 from pithstore.profile import Profile, find_line
 from pithstore.report import Problem
 from pithstore.verifying.entries import Stretch
-from pithstore.verifying.spaces import Found, pages
+from pithstore.verifying.found import Found
+from pithstore.verifying.spaces import pages
 
 _ROWS_AT_ONCE = 50_000
 

@@ -14,7 +14,7 @@ from pithstore.packs.rebuild import Piece
 from pithstore.profile import DECLARED, Profile
 from pithstore.report import Problem
 from pithstore.verifying.entries import History
-from pithstore.verifying.spaces import Found
+from pithstore.verifying.found import Found
 
 _NAME = DECLARED.encode()
 _SHORT, _KEPT = 1024, 4096

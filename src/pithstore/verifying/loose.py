@@ -17,7 +17,8 @@ from pithstore.packs import homes, runs
 from pithstore.report import Problem
 from pithstore.seal import unseal
 from pithstore.tail import slices
-from pithstore.verifying.spaces import Found, damaged_values, pages
+from pithstore.verifying.found import Found, Used
+from pithstore.verifying.spaces import damaged_values, pages
 
 _PAGE, _PAGE_BYTES = 16_384, 64 * 1024 * 1024
 """So many places are followed in the order in which they lie: the more, the fewer values are read twice."""
@@ -33,6 +34,7 @@ class LooseCheck:
         self._engine = engine
         self._found = found
         self._damaged_values = {key: str(error) for key, error in damaged_values(engine, TAIL)}
+        self._lying: dict[bytes, set[Used]] = {}
         self.blobs = self.unique_bytes = 0
 
     def check_blobs(self) -> Iterator[int]:
@@ -43,17 +45,14 @@ class LooseCheck:
             self.blobs += page.entries - page.homed
             self.unique_bytes += page.bytes
             for problem in page.problems:
-                self._found(problem)
-            for place in page.places if self._damaged_values else ():
-                self._report_values(place)
+                self._found(problem, [("section", bytes.fromhex(problem.digest or ""))])
+            for digest, place in page.placed if self._damaged_values else ():
+                for part in slices(place):
+                    self._lying.setdefault(part.key, set()).add(("section", digest))
             yield page.entries
-
-    def _report_values(self, place: Place) -> None:
-        """Say once of each damaged value of the tail that a blob lies in it; what holds none is not missed."""
-        for part in slices(place):
-            message = self._damaged_values.pop(part.key, None)
-            if message is not None:
-                self._found(Problem("tail-damaged", message))
+        for key, message in self._damaged_values.items():
+            if key in self._lying:  # what holds no blob is not missed
+                self._found(Problem("tail-damaged", message), self._lying[key])
 
     def check_manifests(self) -> Iterator[int]:
         """Look at every manifest; how many more are done, page by page."""
@@ -63,7 +62,7 @@ class LooseCheck:
                     unseal(MANIFESTS, key, value)
                 except Damaged as error:
                     message = f"the manifest of snapshot {key.hex()} is damaged ({error})"
-                    self._found(Problem("manifest-damaged", message, digest=key.hex()))
+                    self._found(Problem("manifest-damaged", message, digest=key.hex()), [("snapshot", key)])
             yield len(page)
 
 
@@ -78,7 +77,7 @@ class _Page:
     entries: int
     homed: int
     bytes: int
-    places: Sequence[Place]
+    placed: Sequence[_Placed]
     problems: Sequence[Problem]
 
 
@@ -107,7 +106,7 @@ def _read_page(view: View, after: bytes | None) -> _Page | None:
         entries=read,
         homed=len(homed),
         bytes=size - sum(map(len, homed)),
-        places=[place for _, place in placed],
+        placed=placed,
         problems=problems,
     )
 

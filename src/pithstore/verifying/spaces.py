@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 from pithstore.engine import Engine, Item, View
@@ -11,9 +11,7 @@ from pithstore.keys import CHANGED, CHECKS, DICTIONARIES, FILES, META, PACKS, RE
 from pithstore.meta import writers
 from pithstore.report import Problem
 from pithstore.seal import unseal
-
-Found = Callable[[Problem], None]
-"""Is told each problem."""
+from pithstore.verifying.found import Found, Used
 
 PAGE = 1024
 _LONG_VALUES = 64  # of 16 KiB
@@ -44,12 +42,19 @@ def damaged_values(engine: Engine, space: str) -> Iterator[tuple[bytes, Damaged]
 
 def check_seals(engine: Engine, found: Found) -> None:
     """Check the spaces of which verify looks at nothing but the checksums."""
-    for space, code in _CODES.items():
-        for _, error in damaged_values(engine, space):
-            found(Problem(code, str(error)))
+    for space, code in SEALED.items():
+        for key, error in damaged_values(engine, space):
+            found(Problem(code, str(error)), used_of(space, key))
 
 
-_CODES = {
+def used_of(space: str, key: bytes) -> tuple[Used, ...]:
+    """What versions use of a value of one of these spaces."""
+    if space == PACKS:
+        return (("pack", int.from_bytes(key[4:], "big")),)
+    return (("dictionary", key),) if space == DICTIONARIES else ()
+
+
+SEALED = {
     META: "meta-damaged",
     FILES: "file-damaged",
     CHECKS: "check-damaged",
@@ -58,6 +63,7 @@ _CODES = {
     PACKS: "pack-damaged",
     DICTIONARIES: "dictionary-damaged",
 }
+"""The spaces of which only the checksums are looked at, and the codes of what is damaged there."""
 
 
 def check_writers(engine: Engine, found: Found) -> None:
