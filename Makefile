@@ -14,7 +14,7 @@ help:
 	@echo "make bench-full  all of benchmarks/RESULTS.md (half an hour, 4 GB in the temporary directory, PITHSTORE_CORPORA)"
 	@echo "make bench-builders  two builders of 1.5 million sources (a quarter of an hour)"
 	@echo "make fuzz     the laws of the pure layers, 100 times longer; then the fuzzers, PITHSTORE_FUZZ_SECONDS (900) each"
-	@echo "make torture  kill -9 and growth, long"
+	@echo "make torture  faults of every kind, for an hour: kill -9, power cuts, flipped bits, full disks"
 	@echo "make clean    take away what the above made"
 
 $(VENV)/installed: pyproject.toml
@@ -47,6 +47,7 @@ fuzz: install
 	set -e; for target in parser codecs packs references; do $(BIN)/python -m tests.fuzz $$target; done
 
 torture: install
+	$(BIN)/python -m tests.faults.torture --minutes 55
 	PITHSTORE_LONG=1 $(BIN)/python -m pytest tests/engine tests/store --timeout 0 -m process
 
 $(VENV)/bench: $(VENV)/installed

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         Problem,
         RepairReport,
         Salvaged,
+        ScrubReport,
         Stat,
         VerifyReport,
     )
@@ -90,6 +91,7 @@ _HOMES = {
         "Problem",
         "RepairReport",
         "Salvaged",
+        "ScrubReport",
         "Stat",
         "VerifyReport",
     ),
@@ -127,6 +129,7 @@ __all__ = [
     "Ref",
     "RepairReport",
     "Salvaged",
+    "ScrubReport",
     "SectionDiff",
     "Source",
     "Stat",

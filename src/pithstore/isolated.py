@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from functools import partial
+
+import attrs
 
 from pithstore import meta
 from pithstore.engine import Engine, T
 from pithstore.errors import Damaged, NoStore, StorageFailed
 from pithstore.isolation import Progress, run_in_child
 from pithstore.opening import open_engine
-from pithstore.report import VerifyReport
+from pithstore.repairing.from_path import repair_from
+from pithstore.report import How, RepairReport, VerifyReport
 from pithstore.verify import verify
 
 Paused = Callable[[], AbstractContextManager[None]]
@@ -24,12 +28,25 @@ def try_opening(path: str, patience: float) -> None:
         _apart(path, patience, _nothing, _say_nothing, nullcontext)
 
 
-def verify_apart(path: str, patience: float, paused: Paused, progress: Progress | None) -> VerifyReport:
-    """What `verify` shows; Damaged where reading ends the process that does it.
+@attrs.frozen
+class Apart:
+    """What is done with the store at `path` in a child; Damaged where reading ends that.
 
-    The process is forked while it is `paused`.
+    This process is forked while it is `paused`.
     """
-    return _apart(path, patience, _verify, progress or _say_nothing, paused)
+
+    path: str
+    patience: float
+    paused: Paused
+
+    def verify(self, progress: Progress, how: How) -> VerifyReport:
+        """What `verify` shows."""
+        return _apart(self.path, self.patience, partial(_verify, how=how), progress, self.paused)
+
+    def repair(self, source: str | os.PathLike[str] | None, progress: Progress) -> RepairReport:
+        """What `repair` comes to."""
+        work = partial(_repair, path=self.path, source=source)
+        return _apart(self.path, self.patience, work, progress, self.paused, readonly=False)
 
 
 def _apart(
@@ -38,21 +55,30 @@ def _apart(
     work: Callable[[Engine, Progress], T],
     progress: Progress,
     paused: Paused,
+    *,
+    readonly: bool = True,
 ) -> T:
+    opened = partial(_opened, path, patience, work, readonly=readonly)
     try:
-        return run_in_child(partial(_opened, path, patience, work), progress, partial(_damaged, path), paused())
+        return run_in_child(opened, progress, partial(_damaged, path), paused())
     except ChildProcessError as error:
         raise StorageFailed(f"{path}: {error}; try again, with more memory if that ran out") from None
 
 
-def _opened(path: str, patience: float, work: Callable[[Engine, Progress], T], progress: Progress) -> T:
-    with closing(open_engine(path, None, readonly=True, patience=patience)) as engine:
+def _opened(
+    path: str, patience: float, work: Callable[[Engine, Progress], T], progress: Progress, *, readonly: bool
+) -> T:
+    with closing(open_engine(path, None, readonly=readonly, patience=patience)) as engine:
         engine.view(meta.check_format)
         return work(engine, progress)
 
 
-def _verify(engine: Engine, progress: Progress) -> VerifyReport:
-    return verify(engine, engine.view(meta.read_configuration), progress)
+def _verify(engine: Engine, progress: Progress, how: How) -> VerifyReport:
+    return verify(engine, engine.view(meta.read_configuration), progress, how)
+
+
+def _repair(engine: Engine, progress: Progress, path: str, source: str | os.PathLike[str] | None) -> RepairReport:
+    return repair_from(engine, path, source, progress)
 
 
 def _nothing(_: Engine, __: Progress) -> None: ...

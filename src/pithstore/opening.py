@@ -14,6 +14,7 @@ from pithstore.keys import LATER_SPACES, SPACES
 if TYPE_CHECKING:
     from pithstore.configuration import Configuration
     from pithstore.engine.lmdb import LmdbEngine
+    from pithstore.report import Problem
 
 
 def open_engine(
@@ -36,3 +37,11 @@ def open_engine(
     with suppress(StoreExists):  # somebody was quicker: open theirs
         LmdbEngine.create(path, SPACES, partial(meta.write_first, configuration=new), patience=patience).close()
     return reopen()
+
+
+def walk_at_rest(path: str) -> tuple[Problem, ...]:
+    """What is wrong with the structure of the data of a store that perhaps cannot be opened."""
+    from pithstore.engine.lmdb import LmdbEngine
+    from pithstore.report import Problem
+
+    return tuple(Problem("structure-damaged", finding.words) for finding in LmdbEngine.walk_at_rest(path))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal, TypeAlias
 
 import attrs
 
 from pithstore.model import Source
 from pithstore.references import Ref
 from pithstore.remedies import REMEDIES
+
+How: TypeAlias = Literal["quick", "all", "deep"]
+"""How much a verify looks at: the index; everything; the structure of the data file too."""
 
 
 @attrs.frozen
@@ -57,8 +61,8 @@ class ScrubReport:
     """What a scrub looked at this time, and what it found.
 
     `began` is when the round began that it went on with, None for a sample, which is of no round; `covered` which
-    part of the round was looked at by now, or of all sources by the sample, from 0 to 1.  With `ended` the round is
-    over, and the next scrub begins anew.
+    part of the round was looked at by now, or of all versions by the sample, from 0 to 1.  With `ended` the round
+    is over, and the next scrub begins anew.
     """
 
     versions: int

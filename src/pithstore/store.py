@@ -4,40 +4,31 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Self
 
 from pithstore import meta
 from pithstore.engine import Engine, T, Update, View
-from pithstore.errors import InvalidRecord, StoreBusy, UsageError
+from pithstore.errors import InvalidRecord, UsageError
 from pithstore.opening import open_engine
 from pithstore.pointer import Json
-from pithstore.reader import Reader, horizon_of, to_ref
-from pithstore.times import read_time
+from pithstore.reader import Reader, horizon_of
+from pithstore.upkeep import Upkeep
 
 if TYPE_CHECKING:  # what a put, a diff or a verify needs is imported when one is asked for
     from pithstore.blobs import Compared
     from pithstore.bulk import Taken
     from pithstore.configuration import Configuration
     from pithstore.counts import FileProgress
+    from pithstore.engine.lmdb import LmdbEngine
     from pithstore.files import FileId
     from pithstore.ingest import AnyArrival, Arrival
+    from pithstore.isolated import Apart
     from pithstore.limits import Limits
-    from pithstore.model import Source, Version
     from pithstore.profile import Profile
     from pithstore.record import Prepared
-    from pithstore.references import Ref
-    from pithstore.report import (
-        BackupReport,
-        Collected,
-        CompactReport,
-        Forgotten,
-        RepairReport,
-        VerifyReport,
-    )
     from pithstore.reproduction.recorded_check import RecordedCheck
     from pithstore.reproduction.verdict import Reproduction
     from pithstore.results import Outcome, PutResult, PutSummary
@@ -62,8 +53,8 @@ def open(  # noqa: A001 - read as pithstore.open
     `profile` and `limits` are fixed when the store is created; giving others for a store that exists is an error.
     `patience` is how many seconds a put waits for other writers before it says StoreBusy.  With `auto_compact` the
     store is compacted when a `put_many` ends or it is closed, and that would pay.  With
-    `isolate` a forked child is the first to open it, and one verifies it: where reading damaged data ends the
-    process that does it, that is Damaged, and no more.  NoStore, Damaged, FormatUnknown or StorageFailed where the
+    `isolate` a forked child is the first to open it, and one verifies or repairs it: where reading damaged data
+    ends the process that does it, that is Damaged, and no more.  NoStore, Damaged, FormatUnknown or StorageFailed where the
     store cannot be opened.
     """
     if create and readonly:
@@ -77,11 +68,8 @@ def open(  # noqa: A001 - read as pithstore.open
 
         try_opening(os.fspath(path), patience)
     engine = open_engine(path, new, readonly=readonly, patience=patience)
-    store = Store(engine, auto_compact=auto_compact, path=os.fspath(path), readonly=readonly)
-    if isolate:
-        from pithstore.isolated import verify_apart
-
-        store.verify_by(partial(verify_apart, os.fspath(path), patience, engine.paused))
+    apart = _apart(path, patience, engine) if isolate else None
+    store = Store(engine, auto_compact=auto_compact, path=os.fspath(path), readonly=readonly, apart=apart)
     try:
         if wanted is not None and store.configuration != wanted:
             raise UsageError(
@@ -91,6 +79,12 @@ def open(  # noqa: A001 - read as pithstore.open
         engine.close()
         raise
     return store
+
+
+def _apart(path: str | os.PathLike[str], patience: float, engine: LmdbEngine) -> Apart:
+    from pithstore.isolated import Apart
+
+    return Apart(os.fspath(path), patience, engine.paused)
 
 
 def _configuration(profile: Profile | None, limits: Limits | None) -> Configuration:
@@ -120,23 +114,23 @@ def _accepted(
     return accepted, None
 
 
-def _say_nothing(_done: int, _all: int) -> None: ...
-
-
-class Store(Reader):
+class Store(Upkeep):
     """An open store.  It can be used from several threads, and as a context manager that closes it.
 
     It reads as its `Reader` does, with no horizon.  What a put returns is durable.
     """
 
     def __init__(
-        self, engine: Engine, *, auto_compact: bool = False, path: str | None = None, readonly: bool = False
+        self,
+        engine: Engine,
+        *,
+        auto_compact: bool = False,
+        path: str | None = None,
+        readonly: bool = False,
+        apart: Apart | None = None,
     ) -> None:
         """Take an engine that holds a store; FormatUnknown where this version cannot read it."""
-        super().__init__(engine)
-        self._auto_compact = auto_compact
-        self._path, self._readonly = path, readonly
-        self._verify: Callable[[Callable[[int, int], None] | None], VerifyReport] = self._verify_here
+        super().__init__(engine, auto_compact=auto_compact, path=path, readonly=readonly, apart=apart)
         self._writing = threading.Lock()
         self._end: TailEnd | None = None
         try:
@@ -329,105 +323,6 @@ class Store(Reader):
         Moments are aware datetimes or their text; it reads through this store and ends with it.
         """
         return Reader(self._engine, horizon_of(at, as_recorded, builder))
-
-    def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
-        """What reading everything again has shown; `progress` is told (entries done, entries in all)."""
-        return self._verify(progress)
-
-    def verify_by(self, verify: Callable[[Callable[[int, int], None] | None], VerifyReport]) -> None:
-        """Let `verify` be done by that function from now on."""
-        self._verify = verify
-
-    def _verify_here(self, progress: Callable[[int, int], None] | None) -> VerifyReport:
-        from pithstore.verify import verify
-
-        return verify(self._engine, self.configuration, progress)
-
-    def backup(
-        self, directory: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None
-    ) -> BackupReport:
-        """What copying all that the store has recorded by now into a store in that directory came to.
-
-        It is created if there is none; one of earlier backups gets what it lacks.  Others may go on writing.  Each
-        version is hashed on its way, and read again from the copy; `progress` is told (versions copied, about how
-        many in all).  One that was interrupted is gone on with by the next.  UsageError where the directory holds
-        another store, or this one.
-        """
-        from pithstore.copying.backup import backup
-
-        return backup(self._engine, directory, self._path, progress or _say_nothing, exact=not self._readonly)
-
-    def repair(
-        self,
-        source: str | os.PathLike[str] | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> RepairReport:
-        """What mending all that `verify` reports came to: from the store itself, and from another copy of it.
-
-        `source` is a store or an archive of `export`; what is taken from it is hashed first.  It can be
-        interrupted, and run again; `progress` is told what that of `verify` is, anew with every look.
-        """
-        from pithstore.repairing.from_path import repair_from
-
-        return repair_from(self._engine, self._path, source, progress or _say_nothing)
-
-    def compact(self, progress: Callable[[int, int], None] | None = None) -> CompactReport:
-        """What writing the store anew, densely, came to; `progress` is told (steps done, about how many in all).
-
-        Others may go on reading and writing.  An interrupted compaction goes on where it was.  Damaged where
-        something cannot be read, StoreBusy where another compaction goes on, StorageFailed where the disk is full:
-        the store is then as it was.
-        """
-        from pithstore.compaction.compact import compact
-
-        return compact(self._engine, progress or _say_nothing)
-
-    def forget(
-        self,
-        *refs: Ref | Version | str,
-        keep_last: int | None = None,
-        before: datetime | str | None = None,
-        sources: Collection[Source] = (),
-        dry_run: bool = False,
-        told: Callable[[Sequence[Version]], None] = lambda _: None,
-    ) -> Forgotten:
-        """How many versions were forgotten: those that the references mean, or those that a rule drops.
-
-        A rule is of the sources that are named, of all if none is: `keep_last` so many versions of each line, or
-        drop what was observed `before` a moment but for the newest version of each line; newest goes by number.
-        With `dry_run` nothing is forgotten.  `told` is told which they were, those of one source at a time.
-
-        A number is never given again.  `gc` removes what nothing reaches any more.  NotFound where a reference
-        means nothing: then nothing is forgotten.  StoreBusy where a compaction, gc or forget goes on.
-        """
-        from pithstore.forgetting.forget import choose, forget, preview
-
-        moment = read_time(before) if isinstance(before, str) else before
-        chosen = choose([to_ref(ref) for ref in refs], sources, keep_last, moment)
-        if dry_run:
-            return preview(self._engine, chosen, told)
-        return forget(self._engine, chosen, self.configuration.profile, told)
-
-    def gc(self, progress: Callable[[int, int], None] | None = None, *, apply: bool = False) -> Collected:
-        """What nothing reaches any more; with `apply` it is removed.
-
-        Others may go on reading and putting.  `progress` is told (steps done, about how many in all).  StoreBusy
-        where a compaction, gc or forget goes on; Damaged where nobody can tell what a version names.
-        """
-        from pithstore.collecting.collect import gc, preview
-
-        return (gc if apply else preview)(self._engine, progress or _say_nothing)
-
-    def loose_bytes(self) -> int:
-        """How many bytes of the store are not compacted, where `compact` would pay; else 0."""
-        from pithstore.compaction.advice import loose_bytes
-
-        return loose_bytes(self._engine)
-
-    def _compact_if_wanted(self) -> None:
-        if self._auto_compact and self.loose_bytes():
-            with suppress(StoreBusy):  # somebody else does it
-                self.compact()
 
     def record_check(self, reproduction: Reproduction) -> RecordedCheck:
         """What was kept of a result of `reproduce`, digests and pointers and no values; it is durable."""

@@ -192,7 +192,7 @@ def test_every_code_of_a_problem_is_in_the_reference() -> None:
 
 def test_a_report_is_ok_when_nothing_was_found() -> None:
     assert VerifyReport(1, 1, 1, ()).ok
-    assert not VerifyReport(1, 1, 1, (Problem("code", "message"),)).ok
+    assert not VerifyReport(1, 1, 1, (Problem("blob-damaged", "message"),)).ok
 
 
 def test_the_table_of_exit_codes_is_the_catalogue() -> None:

@@ -56,7 +56,7 @@ from pithstore.report import Problem, VerifyReport
 from pithstore.seal import seal, unseal
 from pithstore.store import Store
 from pithstore.tail import FIRST_FRAME_BYTES, STREAM_BYTES, TailEnd
-from pithstore.verifying import entries, history, homes, loose, rebuilding
+from pithstore.verifying import entries, homes, loose, names, rebuilding
 from tests.store.compacting import AFTER, BEFORE, LATER, Put, Stepping, make_steps_small, put_all
 from tests.store.shelves import (
     EngineName,
@@ -81,7 +81,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuilding, "_VERSIONS_AT_ONCE", 3)
     monkeypatch.setattr(homes, "_ROWS_AT_ONCE", 5)
     monkeypatch.setattr(loose, "_PAGE", 5)
-    monkeypatch.setattr(history, "_SOURCES", 2)
+    monkeypatch.setattr(names, "_SOURCES", 2)
 
 
 def check_counts(report: VerifyReport, puts: Iterable[Put]) -> None:

@@ -30,6 +30,7 @@ COMMANDS = {
     "declared": "Show what became of the digests that sections declare.",
     "reproduce": "Run a builder again and compare what it makes.",
     "verify": "Read everything again and compare it with its hashes.",
+    "scrub": "Verify in pieces, going on where the last one stopped.",
     "compact": "Write the store anew, densely.",
     "forget": "Drop versions on purpose.",
     "gc": "Remove what nothing reaches.",

@@ -108,11 +108,11 @@ def new_store() -> str:
     return named_store() or _NEAREST
 
 
-def open_store(*, readonly: bool = True) -> Store:
+def open_store(*, readonly: bool = True, isolate: bool = False) -> Store:
     """The store that the command is about, open."""
     from pithstore.store import open as open_path
 
-    return open_path(store_path(), readonly=readonly)
+    return open_path(store_path(), readonly=readonly, isolate=isolate)
 
 
 def store_path() -> str:

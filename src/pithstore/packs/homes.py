@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 
 from pithstore.digest import Digest
@@ -37,6 +38,17 @@ def hold(view: View, digests: Sequence[Digest]) -> tuple[set[Digest], set[Digest
         else:
             sound.update(wanted.intersection(map(frame.digest, frame.homes)))
     return sound, doubtful - sound
+
+
+def at_home(view: View, digests: Sequence[Digest], known: Collection[int]) -> set[Digest]:
+    """Those of the blobs whose home is one of the frames at these positions, as it was written."""
+    found: set[Digest] = set()
+    for position, wanted in _wanted(view, digests).items():
+        if position in known:
+            with suppress(Damaged):
+                frame = read_sealed_frame(view, position)
+                found.update(wanted.intersection(map(frame.digest, frame.homes)))
+    return found
 
 
 def has_many(view: View, digests: Sequence[Digest]) -> list[bool]:

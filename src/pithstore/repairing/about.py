@@ -15,7 +15,7 @@ from pithstore.seal import seal, unseal
 from pithstore.survey import index_pages, items_of_kind
 
 _FORMAT, _CONFIGURATION, _WRITERS, _GARBAGE = b"format", b"configuration", b"writers", b"garbage"
-_PASSING = (b"ledger-partial", b"compacting", b"collecting")
+_PASSING = (b"ledger-partial", b"compacting", b"collecting", b"scrub")
 """What is there only while something goes on: what is begun again does not need it."""
 _UNUSED_WRITERS = 1024
 """Numbers that open stores may have been given which have written nothing yet."""

@@ -18,8 +18,6 @@ from pithstore.errors import Damaged, InvalidRecord, NotFound
 from pithstore.ingest import Restored
 from pithstore.keys import RUN, VERSION, source_mark, version_key
 from pithstore.model import Version
-from pithstore.packs import homes as homes_in_frames
-from pithstore.packs import runs
 from pithstore.packs.runs import read_run
 from pithstore.repairing.another import Another
 from pithstore.restored import restored
@@ -33,7 +31,7 @@ _VERSIONS_AT_ONCE = 256
 
 @attrs.frozen
 class Taken:
-    """A version, and its record as it will be written; whether the index has lost it, and so its frame too."""
+    """A version, and its record as it will be written; whether it has no frame, or one that it will not keep."""
 
     version: Version
     arrival: Restored
@@ -167,36 +165,39 @@ def _bad(view: View, version: Version) -> list[Version]:
 
 
 def _write(update: Update, taken: Sequence[Taken], end: TailEnd | None) -> TailEnd | None:
-    """Write the sections that the store lacks, then the manifests; where the writer goes on."""
+    """Write the sections that the store lacks, then the manifests; where the writer goes on.
+
+    What a frame has too gets a second home by this at times; `mend_homes` takes that away.
+    """
     bodies: dict[Digest, bytes] = {}
     homes: dict[Digest, bytes] = {}
     lost: set[Digest] = set()
-    packed = runs.any_packs(update)
     for each in taken:
         prepared = each.arrival.prepared
         for section, body in zip(prepared.manifest.sections, prepared.bodies, strict=True):
             bodies[section.digest] = body
-            # In a packed store a frame may be its home: it gets no second one, and stays loose if it has none.
-            homes.setdefault(section.digest, blobs.NOBODY if packed else source_mark(each.version.source))
-            if each.lost and packed:
+            homes.setdefault(section.digest, source_mark(each.version.source))
+            if each.lost:
                 lost.add(section.digest)
     lacking = blobs.lacking(update, bodies, None)
-    doubtful = [digest for digest, home in lacking.unsound.items() if not home]
-    held = {digest for digest, _ in homes_in_frames.find(update, doubtful)}  # a second home would count twice
     ordered = sorted(lost)
     alone = {digest for digest, has in zip(ordered, blobs.has_many(update, ordered), strict=True) if not has}
-    wanted = sorted(((lacking.new | lacking.unsound.keys()) - held) | alone)
-    if wanted:
+    if wanted := sorted(lacking.new | lacking.unsound.keys() | alone):
         new = [Blob(digest, bodies[digest], lacking.unsound.get(digest) or homes[digest]) for digest in wanted]
         end = blobs.write_many(update, end or TailEnd(meta.new_writer(update), 0), new, None)
-    known = [
-        (
-            version_key(each.version.source, each.version.number),
-            each.version.snapshot,
-            each.arrival.prepared.manifest,
-        )
-        for each in taken
-    ]
-    manifests.mend_known(update, known)
+    _write_manifests(update, taken)
     journal.note(update, {each.version.source for each in taken})
     return end
+
+
+def _write_manifests(update: Update, taken: Sequence[Taken]) -> None:
+    known = [(each, each.version.snapshot, each.arrival.prepared.manifest) for each in taken]
+    manifests.put_many(update, [(snapshot, manifest) for each, snapshot, manifest in known if each.lost])
+    manifests.mend_known(
+        update,
+        [
+            (version_key(each.version.source, each.version.number), snapshot, manifest)
+            for each, snapshot, manifest in known
+            if not each.lost
+        ],
+    )

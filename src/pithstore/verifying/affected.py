@@ -1,6 +1,6 @@
 """Which versions use what is damaged.
 
-The index is gone through once more, with the manifests; frames are expanded only where a section may lie elsewhere.
+The index is gone through once more, with the manifests; frames are expanded where a section may lie elsewhere.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def with_affected(engine: Engine, findings: Findings) -> tuple[Problem, ...]:
         if used in users:
             users[used][ref] = None
     return tuple(
-        attrs.evolve(problem, affected=_in_order(problem, users[used] for used in uses))
+        attrs.evolve(problem, affected=_in_order(problem, [users[used] for used in uses]))
         for problem, uses in findings.told.items()
     )
 

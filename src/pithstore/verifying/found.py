@@ -33,6 +33,11 @@ class Findings:
         """Take the problem; the same one is one, however often it is told."""
         self.told.setdefault(problem, set()).update(used)
 
+    def tell(self, found: Found) -> None:
+        """Tell all of them to another one."""
+        for problem, used in self.told.items():
+            found(problem, used)
+
     def __len__(self) -> int:
         return len(self.told)
 

@@ -8,10 +8,10 @@ from itertools import chain
 
 from pithstore import blobs
 from pithstore.digest import Digest
-from pithstore.engine import Engine, Item, View
+from pithstore.engine import Engine, View
 from pithstore.errors import Damaged
 from pithstore.fingerprint import fingerprint_of, source_form, sum_of
-from pithstore.keys import HEAD, RUN, SOURCES, VERSIONS, source_slot
+from pithstore.keys import source_slot
 from pithstore.model import Source
 from pithstore.packs import homes as packed_homes
 from pithstore.packs.frame import Frame
@@ -19,13 +19,13 @@ from pithstore.packs.frames import Stream
 from pithstore.packs.rebuild import Piece
 from pithstore.profile import Profile
 from pithstore.report import Problem
-from pithstore.sources import read_source
 from pithstore.verifying.agreement import disagreements, sections_of_heads
 from pithstore.verifying.entries import History, Page, Stretch, read_frame_of, read_page
 from pithstore.verifying.found import Found, refs
 from pithstore.verifying.homes import Sum, missing_rows, rows_of
 from pithstore.verifying.identity import IdentityCheck
 from pithstore.verifying.ledger import LedgerCheck, names_of
+from pithstore.verifying.names import check_names
 from pithstore.verifying.rebuilding import (
     NOTHING,
     Elsewhere,
@@ -39,19 +39,30 @@ from pithstore.verifying.rebuilding import (
 from pithstore.verifying.said import Made, Said, time_text
 from pithstore.verifying.totals import Counts, SlotCounts
 
-_SOURCES = 2048
-
 _Sections = list[tuple[str, Digest | None]]
 """Names of sections, and their digests where those are known."""
 
 
 class HistoryCheck:
-    """Walks the sources; says each problem and counts what the totals should say."""
+    """Walks the sources; says each problem and counts what the totals should say.
 
-    def __init__(self, engine: Engine, profile: Profile, found: Found, advance: Callable[[int], None]) -> None:
+    With `look_up_homes` each body in a sound frame is looked for in the places; else they are summed, to be
+    compared as a whole.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        profile: Profile,
+        found: Found,
+        advance: Callable[[int], None],
+        *,
+        look_up_homes: bool = False,
+    ) -> None:
         self._engine = engine
         self._found = found
         self._advance = advance
+        self._look_up_homes = look_up_homes
         self._identity = IdentityCheck(profile)
         self._elsewhere = Elsewhere(engine)
         self._dictionaries: dict[bytes, bytes | Damaged] = {}
@@ -71,22 +82,41 @@ class HistoryCheck:
     def run(self) -> None:
         """Check every source, from its entries to its name and from its name to its entries."""
         for page in self._pages():
-            for problem in page.problems:
-                self._found(problem)
-            loose = rebuilt_loosely(self._engine, page.histories)
-            for history in page.histories:
-                self._check_source(history, loose)
-        self._check_sources()
+            self._check(page)
+        check_names(self._engine, self._found)
+
+    def check_page(self, after: bytes | None, wanted: Callable[[bytes], bool]) -> Page | None:
+        """The page from beyond that key, checked, of its sources those whose keys are wanted; None at the end."""
+        page = self._engine.view(partial(self._read, after=after, wanted=wanted))
+        if page is not None:
+            self._learn(page)
+            self._check(page)
+        return page
+
+    def _check(self, page: Page) -> None:
+        for problem in page.problems:
+            self._found(problem)
+        loose = rebuilt_loosely(self._engine, page.histories)
+        for history in page.histories:
+            self._check_source(history, loose)
 
     def _pages(self) -> Iterator[Page]:
         after: bytes | None = None
-        while page := self._engine.view(partial(read_page, after=after, known=self._dictionaries.keys())):
-            for mark in page.missing:
-                message = f"dictionary {mark.hex()}, which frames need, is missing"
-                self._found(Problem("dictionary-damaged", message), [("dictionary", mark)])
-            self._dictionaries.update(page.dictionaries)
+        while page := self._engine.view(partial(self._read, after=after)):
+            self._learn(page)
             after = page.after
             yield page
+
+    def _read(
+        self, view: View, after: bytes | None, wanted: Callable[[bytes], bool] = lambda _: True
+    ) -> Page | None:
+        return read_page(view, after, self._dictionaries.keys(), wanted=wanted)
+
+    def _learn(self, page: Page) -> None:
+        for mark in page.missing:
+            message = f"dictionary {mark.hex()}, which frames need, is missing"
+            self._found(Problem("dictionary-damaged", message), [("dictionary", mark)])
+        self._dictionaries.update(page.dictionaries)
 
     def _check_source(self, history: History, loose: Iterator[LooseVersion]) -> None:
         for problem in chain(history.problems, disagreements(history)):
@@ -118,6 +148,11 @@ class HistoryCheck:
         piece = self._elsewhere.rebuild(expanded)
         snapshots = list(piece.snapshots())
         if snapshots == stretch.columns.snapshots:
+            if self._look_up_homes:
+                about = source.history.source
+                look = partial(missing_rows, about=about, stretch=stretch, digests=expanded.homes)
+                for problem in self._engine.view(look):
+                    self._found(problem)
             self._check_piece(source, stretch, piece)
         else:
             self._check_row_by_row(source, stretch, expanded.frame, piece, snapshots)
@@ -287,14 +322,6 @@ class HistoryCheck:
             what = f"the head of builder {made.builder_version!r} says {said} sections"
             self._say(source, "line-wrong", number, what)
 
-    def _check_sources(self) -> None:
-        after: bytes | None = None
-        while page := self._engine.view(partial(_empty_sources, after=after)):
-            after, empty = page
-            for key, source in empty:
-                what = f"the source of key {key[:80].hex()}" if source is None else str(source)
-                self._found(Problem("source-empty", f"{what} has no head and no run", source))
-
 
 class _Source:
     """A source, as far as it has been checked."""
@@ -355,21 +382,3 @@ def _lost_sections(view: View, piece: Piece, row: int, frame: Frame) -> _Section
 
 def _is_known(view: View, digest: Digest) -> bool:
     return blobs.has_many(view, [digest])[0] or packed_homes.has_many(view, [digest])[0]
-
-
-def _empty_sources(view: View, after: bytes | None) -> tuple[bytes, list[tuple[bytes, Source | None]]] | None:
-    """The last key of a page of sources, and those that have no version; None at the end."""
-    items = view.scan(SOURCES, after=after, limit=_SOURCES)
-    if not items:
-        return None
-    known = view.has_many(VERSIONS, [key + HEAD for key, _ in items])
-    headless = [item for item, has in zip(items, known, strict=True) if not has]
-    empty = [item for item in headless if not view.scan(VERSIONS, prefix=item[0] + RUN, limit=1)]
-    return items[-1][0], [(item[0], _sound_source(item)) for item in empty]
-
-
-def _sound_source(item: Item) -> Source | None:
-    try:
-        return read_source(item)
-    except Damaged:
-        return None

@@ -24,6 +24,7 @@ from pithstore.verifying.found import Found
 from pithstore.verifying.spaces import pages
 
 _ROWS_AT_ONCE = 50_000
+_BLOCKS_AT_ONCE = 256
 
 
 @attrs.frozen
@@ -46,15 +47,9 @@ def sum_places(engine: Engine, found: Found) -> Sum:
     last = b""
     for page in pages(engine, PLACES):
         for key, value in page:
-            try:
-                rows = list(cut_rows(read_block(key, value)))
-            except Damaged as error:
-                found(Problem("places-damaged", f"a block of places is damaged ({error})"))
-                continue
-            if not all(map(le, [last, *rows], rows)):
-                found(Problem("places-wrong", f"the rows of the block of places {key.hex()} do not rise"))
+            rows = _sound_rows(key, value, last, found)
             count, hashes = count + len(rows), hashes + sum(map(hash, rows))
-            last = rows[-1][:PREFIX_BYTES] + b"\xff" * ROW_BYTES
+            last = _beyond(rows) if rows else last
     return Sum(count, hashes)
 
 
@@ -76,6 +71,52 @@ def _positions(block: Sequence[tuple[bytes, bytes]], digest: Digest) -> list[int
         return positions(read_block(*block[0]), digest) if block else []
     except Damaged:
         return []
+
+
+def check_blocks_behind(
+    view: View, after: bytes | None, profile: Profile, known: Collection[int], found: Found
+) -> bytes | None:
+    """Look at a page of blocks from beyond that key: rows rise, and lead to frames of runs; None at the end.
+
+    `known` are the positions of the frames of all runs.
+    """
+    items = view.scan(PLACES, after=after, limit=_BLOCKS_AT_ONCE)
+    wanted: dict[int, list[bytes]] = {}
+    last = b"" if after is None else _last_of(after, view.get_many(PLACES, [after])[0] or b"")
+    for key, value in items:
+        rows = _sound_rows(key, value, last, found)
+        last = _beyond(rows) if rows else last
+        for one in rows:
+            position = int.from_bytes(one[PREFIX_BYTES:], "big")
+            if position not in known:
+                wanted.setdefault(position, []).append(one)
+    for problem in _stray_rows(view, profile, wanted, ()):
+        found(problem)
+    return items[-1][0] if items else None
+
+
+def _last_of(key: bytes, value: bytes) -> bytes:
+    try:
+        return _beyond(list(cut_rows(read_block(key, value))))
+    except Damaged:
+        return b""
+
+
+def _beyond(rows: Sequence[bytes]) -> bytes:
+    """What the next block begins behind: no two have rows with the same digest part."""
+    return rows[-1][:PREFIX_BYTES] + b"\xff" * ROW_BYTES
+
+
+def _sound_rows(key: bytes, value: bytes, last: bytes, found: Found) -> list[bytes]:
+    """The rows of a block; says where it is damaged, or they do not rise from the last one on."""
+    try:
+        rows = list(cut_rows(read_block(key, value)))
+    except Damaged as error:
+        found(Problem("places-damaged", f"a block of places is damaged ({error})"))
+        return []
+    if not all(map(le, [last, *rows], rows)):
+        found(Problem("places-wrong", f"the rows of the block of places {key.hex()} do not rise"))
+    return rows
 
 
 def stray_rows(

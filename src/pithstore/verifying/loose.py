@@ -10,7 +10,7 @@ import attrs
 from pithstore import blobs
 from pithstore.codec import Place
 from pithstore.digest import Digest
-from pithstore.engine import Engine, View
+from pithstore.engine import Engine, Item, View
 from pithstore.errors import Damaged
 from pithstore.keys import BLOBS, MANIFESTS, TAIL
 from pithstore.packs import homes, runs
@@ -18,7 +18,7 @@ from pithstore.report import Problem
 from pithstore.seal import unseal
 from pithstore.tail import slices
 from pithstore.verifying.found import Found, Used
-from pithstore.verifying.spaces import damaged_values, pages
+from pithstore.verifying.spaces import LONG_VALUES, damaged_values, pages
 
 _PAGE, _PAGE_BYTES = 16_384, 64 * 1024 * 1024
 """So many places are followed in the order in which they lie: the more, the fewer values are read twice."""
@@ -57,17 +57,50 @@ class LooseCheck:
     def check_manifests(self) -> Iterator[int]:
         """Look at every manifest; how many more are done, page by page."""
         for page in pages(self._engine, MANIFESTS):
-            for key, value in page:
-                try:
-                    unseal(MANIFESTS, key, value)
-                except Damaged as error:
-                    message = f"the manifest of snapshot {key.hex()} is damaged ({error})"
-                    self._found(Problem("manifest-damaged", message, digest=key.hex()), [("snapshot", key)])
+            say_damaged_manifests(page, self._found)
             yield len(page)
 
 
+def say_damaged_manifests(items: Iterable[Item], found: Found) -> None:
+    """Say which of these manifests are damaged."""
+    for key, value in items:
+        try:
+            unseal(MANIFESTS, key, value)
+        except Damaged as error:
+            message = f"the manifest of snapshot {key.hex()} is damaged ({error})"
+            found(Problem("manifest-damaged", message, digest=key.hex()), [("snapshot", key)])
+
+
+def check_blobs_behind(view: View, after: bytes | None, found: Found) -> Page | None:
+    """A page of the index of blobs from beyond that key, its blobs hashed and the values that they lie in checked.
+
+    None at the end.
+    """
+    page = _read_page(view, after)
+    if page is not None:
+        for problem in page.problems:
+            found(problem, [("section", bytes.fromhex(problem.digest or ""))])
+        lying: dict[bytes, set[Used]] = {}
+        for digest, place in page.placed:
+            for part in slices(place):
+                lying.setdefault(part.key, set()).add(("section", digest))
+        for key, message in _damaged_values(view, sorted(lying)):
+            found(Problem("tail-damaged", message), lying[key])
+    return page
+
+
+def _damaged_values(view: View, keys: Sequence[bytes]) -> Iterator[tuple[bytes, str]]:
+    for some in (keys[i : i + LONG_VALUES] for i in range(0, len(keys), LONG_VALUES)):
+        for key, value in zip(some, view.get_many(TAIL, some), strict=True):
+            try:
+                unseal(TAIL, key, value or b"")
+            except Damaged as error:
+                if value is not None:  # else verify says it of each blob
+                    yield key, str(error)
+
+
 @attrs.frozen
-class _Page:
+class Page:
     """What was found in some entries of the index of blobs, in one state of the store.
 
     `homed` of the blobs are in a frame too; `bytes` are of the others.
@@ -81,7 +114,7 @@ class _Page:
     problems: Sequence[Problem]
 
 
-def _read_page(view: View, after: bytes | None) -> _Page | None:
+def _read_page(view: View, after: bytes | None) -> Page | None:
     items = view.scan(BLOBS, after=after, limit=_PAGE)
     if not items:
         return None
@@ -101,7 +134,7 @@ def _read_page(view: View, after: bytes | None) -> _Page | None:
             break
     problems += _damaged_bodies(view, placed)
     homed = _homed(view, placed)
-    return _Page(
+    return Page(
         last=items[read - 1][0],
         entries=read,
         homed=len(homed),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from pithstore.engine import Engine, Item, View
@@ -14,7 +14,7 @@ from pithstore.seal import unseal
 from pithstore.verifying.found import Found, Used
 
 PAGE = 1024
-_LONG_VALUES = 64  # of 16 KiB
+LONG_VALUES = 64  # of 16 KiB
 
 
 def pages(engine: Engine, space: str, limit: int = PAGE) -> Iterator[list[Item]]:
@@ -31,23 +31,42 @@ def _scan(view: View, space: str, after: bytes | None, limit: int) -> list[Item]
 
 def damaged_values(engine: Engine, space: str) -> Iterator[tuple[bytes, Damaged]]:
     """The keys of those values of a space that do not match their checksum."""
-    limit = _LONG_VALUES if space in (TAIL, PACKS) else PAGE
-    for page in pages(engine, space, limit):
-        for key, value in page:
-            try:
-                unseal(space, key, value)
-            except Damaged as error:
-                yield key, error
+    for page in pages(engine, space, _limit(space)):
+        yield from _damaged(space, page)
 
 
-def check_seals(engine: Engine, found: Found) -> None:
-    """Check the spaces of which verify looks at nothing but the checksums."""
-    for space, code in SEALED.items():
-        for key, error in damaged_values(engine, space):
-            found(Problem(code, str(error)), used_of(space, key))
+def _limit(space: str) -> int:
+    return LONG_VALUES if space in (TAIL, PACKS) else PAGE
 
 
-def used_of(space: str, key: bytes) -> tuple[Used, ...]:
+def _damaged(space: str, items: Iterable[Item]) -> Iterator[tuple[bytes, Damaged]]:
+    for key, value in items:
+        try:
+            unseal(space, key, value)
+        except Damaged as error:
+            yield key, error
+
+
+def check_seals(engine: Engine, found: Found, spaces: Iterable[str] | None = None) -> None:
+    """Check the spaces, or these of them, of which verify looks at nothing but the checksums."""
+    for space in SEALED if spaces is None else spaces:
+        for page in pages(engine, space, _limit(space)):
+            _say_damaged(space, page, found)
+
+
+def check_seals_behind(engine: Engine, space: str, after: bytes | None, found: Found) -> bytes | None:
+    """Check a page of such a space from beyond that key; its last key, None at the end."""
+    page = engine.view(partial(_scan, space=space, after=after, limit=_limit(space)))
+    _say_damaged(space, page, found)
+    return page[-1][0] if page else None
+
+
+def _say_damaged(space: str, page: Iterable[Item], found: Found) -> None:
+    for key, error in _damaged(space, page):
+        found(Problem(SEALED[space], str(error)), _used(space, key))
+
+
+def _used(space: str, key: bytes) -> tuple[Used, ...]:
     """What versions use of a value of one of these spaces."""
     if space == PACKS:
         return (("pack", int.from_bytes(key[4:], "big")),)
