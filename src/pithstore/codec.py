@@ -240,6 +240,11 @@ def read_json(data: bytes) -> Json:
     raise Damaged("what should be JSON in canonical form is none")
 
 
+def encode_tombstone(erased_at: datetime, size: int, reason: str) -> bytes:
+    """When a section was erased, how many bytes it had, and why."""
+    return _write_time(erased_at) + write_number(size) + _write_text(reason)
+
+
 def encode_manifest(manifest: Manifest) -> bytes:
     """Name, digest and size of each section."""
     parts: list[bytes] = []

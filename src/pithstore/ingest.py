@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import TypeAlias
 
 import attrs
 
-from pithstore import blobs, garbage, journal, manifests, meta, sources, versions
+from pithstore import blobs, garbage, journal, manifests, meta, sources, tombstones, versions
 from pithstore.blobs import Blob, Compared
 from pithstore.codec import Head, LineHead
 from pithstore.counts import Totals
@@ -21,12 +22,14 @@ from pithstore.declared import entries as declared
 from pithstore.declared.entries import Declaring
 from pithstore.digest import Digest
 from pithstore.engine import Update, View
-from pithstore.errors import StorageFailed, StoreExists
+from pithstore.errors import InvalidRecord, StorageFailed, StoreExists
 from pithstore.fingerprint import fingerprint
 from pithstore.keys import MAX_NUMBER, line_key, source_key, source_mark, source_slot, version_key
 from pithstore.model import Line, Manifest, Source, Version
 from pithstore.packs import runs
+from pithstore.pointer import write_pointer
 from pithstore.record import Prepared
+from pithstore.refusal import Reason, refuse_value
 from pithstore.results import Outcome, PutResult
 from pithstore.tail import TailEnd
 from pithstore.times import to_utc
@@ -52,7 +55,10 @@ class Arrival:
 
 @attrs.frozen
 class Restored(Arrival):
-    """A version of another store, with the number and the times that it has there; it always becomes a version."""
+    """A version of another store, with the number and the times that it has there; it always becomes a version.
+
+    Of sections that were erased from this store it needs no bytes, and brings none.
+    """
 
     number: int = attrs.field(kw_only=True)
     recorded_at: datetime = attrs.field(kw_only=True, converter=to_utc)
@@ -98,16 +104,19 @@ def store(
     was `compared` before is not read for that.  HintPassed where a text was taken for unchanged and is not so any
     more.
     """
+    gone = refuse_erased(update, arrivals) if tombstones.any_erased(update) else frozenset[Digest]()
     index = _Index(update, arrivals, now)
     found = [index.arrive(arrival, position) for position, arrival in enumerate(arrivals)]
     prepared = [(position, each.prepared) for position, each in enumerate(arrivals) if isinstance(each, Arrival)]
-    bodies = _Bodies(update, prepared, compared)
+    bodies = _Bodies(update, prepared, compared, gone)
     if bodies.unsound:
         end = blobs.write_many(update, end or TailEnd(meta.new_writer(update), 0), bodies.unsound, compared)
     candidates = _write_manifests(update, found, arrivals)
     index.write()
     journal.note(update, {record.line.source for _, record in prepared})
     garbage.note(update, [(new.version.source, new.record.manifest) for new in index.new])
+    if gone:
+        _mark_lacking(update, index.new, gone)
     if index.new:
         first_snapshots = _first_snapshots(update, candidates, index, bodies)
         add_totals(update, _additions(index, bodies, first_snapshots))
@@ -131,6 +140,41 @@ def results(view: View, outcomes: Sequence[Outcome]) -> list[PutResult]:
     ]
 
 
+def refused_ones(view: View, arrivals: Sequence[AnyArrival]) -> dict[int, InvalidRecord]:
+    """Why those of the arrivals are refused, by their positions, that would bring back what was erased."""
+    if not tombstones.any_erased(view):
+        return {}
+    brought = [
+        (i, section)
+        for i, each in enumerate(arrivals)
+        if isinstance(each, Arrival) and not isinstance(each, Restored)
+        for section in each.prepared.manifest.sections
+    ]
+    graves = tombstones.find(view, [section.digest for _, section in brought])
+    refused: dict[int, InvalidRecord] = {}
+    for i, section in brought if graves else ():
+        if section.digest in graves and i not in refused:
+            refused[i] = refuse_value(
+                Reason.ERASED, f"this section was {graves[section.digest].words}", write_pointer((section.name,))
+            )
+    return refused
+
+
+def refuse_erased(view: View, arrivals: Sequence[AnyArrival]) -> AbstractSet[Digest]:
+    """Which sections of restored versions were erased; InvalidRecord where another arrival has one that was."""
+    for error in refused_ones(view, arrivals).values():
+        raise error
+    restored = [each for each in arrivals if isinstance(each, Restored)]
+    digests = [section.digest for each in restored for section in each.prepared.manifest.sections]
+    return tombstones.find(view, digests).keys()
+
+
+def _mark_lacking(update: Update, new: Sequence[_New], gone: AbstractSet[Digest]) -> None:
+    """Keep what proves what is left of versions that come without what was erased."""
+    lacking = [each for each in new if any(section.digest in gone for section in each.record.manifest.sections)]
+    tombstones.mark(update, [(each.version.source, each.version.number, each.record.manifest) for each in lacking])
+
+
 @attrs.frozen
 class _New:
     """A new version, its record, and which of the arrivals brought it."""
@@ -147,7 +191,11 @@ class _Bodies:
     """The sections that arrive: which of them the store lacks, and which it holds but not as they are."""
 
     def __init__(
-        self, update: Update, prepared: Sequence[tuple[int, Prepared]], compared: Compared | None
+        self,
+        update: Update,
+        prepared: Sequence[tuple[int, Prepared]],
+        compared: Compared | None,
+        gone: AbstractSet[Digest],
     ) -> None:
         arriving: dict[Digest, bytes] = {}
         named: list[list[Digest]] = []
@@ -155,6 +203,8 @@ class _Bodies:
             digests = [section.digest for section in record.manifest.sections]
             arriving.update(zip(digests, record.bodies, strict=True))
             named.append(digests)
+        for digest in gone:
+            arriving.pop(digest, None)
         lacking = blobs.lacking(update, arriving, compared)
         self.unsound: list[Blob] = []
         self.brought: dict[int, list[int]] = {}

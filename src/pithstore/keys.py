@@ -31,9 +31,10 @@ PLACES = "places"
 DICTIONARIES = "dictionaries"
 CHANGED = "changed"
 REUSED = "reused"
+ERASED = "erased"
 _PACKED = (PACKS, PLACES, DICTIONARIES, CHANGED)
-SPACES = (META, TAIL, BLOBS, MANIFESTS, VERSIONS, SOURCES, TOTALS, FILES, CHECKS, *_PACKED, REUSED)
-LATER_SPACES = (CHECKS, *_PACKED, REUSED)
+SPACES = (META, TAIL, BLOBS, MANIFESTS, VERSIONS, SOURCES, TOTALS, FILES, CHECKS, *_PACKED, REUSED, ERASED)
+LATER_SPACES = (CHECKS, *_PACKED, REUSED, ERASED)
 """Those that a store of an older pithstore lacks: empty until something is written to them."""
 
 SOURCE_BYTES = 255
@@ -195,6 +196,16 @@ def read_time_key(key: bytes) -> tuple[datetime, int]:
 def check_key(source: Source, checked_at: datetime, sequence: int) -> bytes:
     """The key of a recorded check; those of a source order by (checked_at, sequence)."""
     return source_key(source) + _TIME_AND_NUMBER.pack(to_microseconds(checked_at) + _TIME_ZERO, sequence)
+
+
+def tombstone_key(digest: bytes) -> bytes:
+    """The key of what is left of a section that was erased."""
+    return b"\x00" + digest
+
+
+def erased_key(source: Source, number: int) -> bytes:
+    """The key of a version that lacks a section, which was erased."""
+    return b"\x01" + source_key(source) + b"\x00" + number.to_bytes(4, "big")
 
 
 def _builder(line: Line) -> bytes:

@@ -21,7 +21,9 @@ LEDGER = "declared-ledger"
 """The feature of a store that keeps the ledger of declared digests."""
 RESTORING = "restoring"
 """The feature of a store that holds a part of an archive only."""
-_FEATURES = frozenset((LEDGER, RESTORING))
+ERASING = "erased"
+"""The feature of a store from which something was erased."""
+_FEATURES = frozenset((LEDGER, RESTORING, ERASING))
 
 _FORMAT, _CONFIGURATION, _WRITERS, _LEDGER_PARTIAL = b"format", b"configuration", b"writers", b"ledger-partial"
 
@@ -164,6 +166,13 @@ def keep_ledger(update: Update, frontier: bytes | None) -> None:
 def keeps_ledger(view: View) -> bool:
     """Whether a put enters its versions in the ledger."""
     return LEDGER in _features(_get(view, _FORMAT))
+
+
+def keep_erased(update: Update) -> None:
+    """Say that something was erased: an older pithstore, which would take it back, refuses the store."""
+    features = _features(_get(update, _FORMAT))
+    if ERASING not in features:
+        _write_features(update, features | {ERASING})
 
 
 def keeps_whole_ledger(view: View) -> bool:

@@ -228,16 +228,18 @@ class Reader:
         sources: Collection[Source] = (),
         builder: str | None = None,
         walked: Callable[[int], None] = lambda _: None,
+        left_out: Callable[[int], None] = lambda _: None,
     ) -> ArchiveTrailer:
         """What the archive adds up to whose pieces were given to `write`: every version with its record, verified.
 
-        `sources` and `builder` leave the others out; `walked` is told how many versions more have been looked at.
+        `sources` and `builder` leave the others out; `walked` is told how many versions more have been looked at,
+        `left_out` how many of them are not in the archive, as they lack a section that was erased.
         """
         from pithstore.export.filter import ExportFilter
         from pithstore.export.write_archive import export_archive
 
         only = ExportFilter(self.horizon, tuple(sources), builder)
-        return export_archive(self._engine, write, only, walked)
+        return export_archive(self._engine, write, only, walked, left_out)
 
     def table_rows(
         self,
@@ -247,16 +249,18 @@ class Reader:
         builder: str | None = None,
         sections: Collection[str] = (),
         walked: Callable[[int], None] = lambda _: None,
+        left_out: Callable[[int], None] = lambda _: None,
     ) -> Iterator[Row]:
         """The rows of a table, versions, changes or blobs, by source, number and section.
 
-        What the others mean is said at `export_archive`; `sections` are the only ones that have rows.
+        What the others mean is said at `export_archive`; `sections` are the only ones that have rows;
+        `left_out` is told how many sections more were erased and have no row among the blobs.
         """
         from pithstore.export.filter import ExportFilter
         from pithstore.export.rows import table_rows
 
         only = ExportFilter(self.horizon, tuple(sources), builder, tuple(sections))
-        return table_rows(self._engine, table, only, walked)
+        return table_rows(self._engine, table, only, walked, left_out)
 
     def versions_table(self) -> pa.Table:
         """A row for each version, as an Arrow table; UsageError where pyarrow is not installed."""

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import accumulate, groupby, repeat
 
-from pithstore import blobs, manifests, versions
+from pithstore import blobs, manifests, tombstones, versions
 from pithstore.canonical import join
 from pithstore.digest import Digest
 from pithstore.engine import View
-from pithstore.errors import Damaged, NotFound
+from pithstore.errors import Damaged, Erased, NotFound
 from pithstore.keys import version_key
 from pithstore.model import Manifest, SectionEntry, Source, Version
 from pithstore.packs import homes, runs
@@ -118,8 +118,21 @@ def _joined(view: View, version: Version) -> bytes:
     names = [section.name for section in manifest.sections]
     record = b"".join(join(zip(names, bodies, strict=True)))
     if Digest.of(record) != version.snapshot:
+        refuse_erased(view, version, manifest.sections)
         raise Damaged(_which_section(version, manifest, bodies))
     return record
+
+
+def refuse_erased(view: View, version: Version, sections: Sequence[SectionEntry]) -> None:
+    """Return if none of these sections of a version was erased; Erased names one that was."""
+    graves = tombstones.find(view, [section.digest for section in sections])
+    for section in sections:
+        if section.digest in graves:
+            where = f"{version.source} version {version.number}: section {section.name!r}"
+            raise Erased(
+                f"{where} (blob {section.digest}) was {graves[section.digest].words}; "
+                f"'pithstore ls' shows what is left: {version.source}@{version.number}#SECTION"
+            )
 
 
 def _packed(view: View, position: int, rows: Sequence[int], versions: Sequence[Version], room: int) -> list[bytes]:
@@ -164,7 +177,9 @@ def _from_frame(view: View, frame: Frame, row: int, foreign: dict[Digest, bytes]
 
 def read_section(view: View, version: Version, name: str) -> bytes:
     """The canonical bytes of one section of a version, whose SHA-256 is its digest."""
-    section = read_manifest(view, version).section(name)
+    manifest = read_manifest(view, version)
+    tombstones.check_proof(view, version, manifest)
+    section = manifest.section(name)
     if section is None:
         raise NotFound(f"{version.source} version {version.number} has no section {name!r}")
     return read_sections(view, version, [section])[0]
@@ -175,6 +190,7 @@ def read_sections(view: View, version: Version, wanted: Sequence[SectionEntry]) 
     bodies = read_bodies(view, [section.digest for section in wanted])
     for section, body in zip(wanted, bodies, strict=True):
         if Digest.of(body) != section.digest:
+            refuse_erased(view, version, [section])
             raise Damaged(_damaged_section(version, section))
     return bodies
 
@@ -186,6 +202,8 @@ def read_blob(view: View, digest: Digest) -> bytes:
         if Digest.of(body) == digest:
             return body
         raise Damaged(f"blob {digest} is damaged; put a record that holds it with --again, or run verify")
+    if grave := tombstones.find(view, [digest]).get(digest):
+        raise Erased(f"blob {digest} was {grave.words}; 'pithstore who {digest}' lists the versions that had it")
     raise NotFound(f"there is no blob {digest}; 'pithstore ls REF' shows the digests of a version")
 
 

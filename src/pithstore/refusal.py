@@ -27,6 +27,7 @@ class Reason(StrEnum):
     TYPE = "type"
     IDENTITY = "identity"
     OBSERVED_AT = "observed-at"
+    ERASED = "erased"
 
 
 def refuse_value(reason: Reason, why: str, pointer: str) -> InvalidRecord:

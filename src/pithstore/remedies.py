@@ -8,6 +8,7 @@ _AGAIN = "pithstore put --again FILE, or pithstore repair --from COPY"
 _REPAIR = "pithstore repair"
 _REPAIR_FROM = "pithstore repair --from COPY"
 _PACKED = "pithstore repair, with --from COPY where a record is lost"
+_ERASE = "pithstore erase DIGEST, once more"
 
 REMEDIES: Mapping[str, str] = {
     # Bytes that nothing else in the store says.
@@ -48,6 +49,12 @@ REMEDIES: Mapping[str, str] = {
     "check-damaged": _REPAIR,
     "changed-damaged": _REPAIR,
     "reused-damaged": _REPAIR,
+    # What was erased.
+    "tombstone-damaged": _ERASE,
+    "erased-present": _ERASE,
+    "proof-wrong": _REPAIR_FROM,
+    # What a repair could not tell.
+    "history-lost": "pithstore --store COPY get, then pithstore put, where it is missed",
     # What the engine keeps beside the data, and how its pages hang together.
     "receipt-missing": "any command that changes the store, such as pithstore put",
     "structure-damaged": "pithstore salvage DIR",

@@ -8,12 +8,17 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from pithstore.digest import Digest
 from pithstore.model import Source
 from pithstore.references import Ref
 from pithstore.remedies import REMEDIES
 
 How: TypeAlias = Literal["quick", "all", "deep"]
 """How much a verify looks at: the index; everything; the structure of the data file too."""
+
+
+def _remedy(problem: Problem) -> str:
+    return REMEDIES[problem.code]
 
 
 @attrs.frozen
@@ -30,18 +35,15 @@ class Problem:
     section: str | None = None
     digest: str | None = None
     affected: tuple[Ref, ...] = ()
-    remedy: str = attrs.field()
-
-    @remedy.default
-    def _known_remedy(self) -> str:
-        return REMEDIES[self.code]
+    remedy: str = attrs.Factory(_remedy, takes_self=True)
 
 
 @attrs.frozen
 class VerifyReport:
     """What `verify` looked at, and what it found; `problems` is empty for a sound store.
 
-    `warnings` are of what is no part of the data: the store is as it was without it.
+    `warnings` are of what is no part of the data: the store is as it was without it.  `erased` is how many of the
+    versions lack a section that was erased.
     """
 
     versions: int
@@ -49,6 +51,7 @@ class VerifyReport:
     blobs: int
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
+    erased: int = 0
 
     @property
     def ok(self) -> bool:
@@ -195,15 +198,38 @@ class Collected:
 
 
 @attrs.frozen
+class ErasedReport:
+    """What an erase came to: so many `sections` were taken out now, which had so many bytes.
+
+    So many `versions` of so many `sources` lack one of what was `erased`, be it now or before.  `kept` are those
+    of the source that stay, each with another source that has it.  With `pending` another process holds files with
+    the bytes open: they go when it has ended, or reads the store again, and somebody erases once more.
+    """
+
+    sections: int
+    section_bytes: int
+    versions: int
+    sources: int
+    erased: tuple[Digest, ...]
+    kept: Mapping[Digest, Source]
+    pending: bool
+
+
+@attrs.frozen
 class RepairReport:
     """What a repair came to: how many problems of each code were mended, and what `verify` says now.
 
-    `taken` is of how many versions the record was written again.
+    `taken` is of how many versions the record was written again.  `setback` says why the store was not the state
+    that its receipt knew of; then `missing_commits` are gone, None where that is not known, and `brought` versions
+    came back from the copy.
     """
 
     mended: Mapping[str, int]
     taken: int
     verified: VerifyReport
+    setback: str | None = None
+    missing_commits: int | None = None
+    brought: int = 0
 
     @property
     def ok(self) -> bool:

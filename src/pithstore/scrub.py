@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import TypeAlias
@@ -18,14 +17,13 @@ import attrs
 from pithstore.configuration import Configuration
 from pithstore.counts import Totals
 from pithstore.declared.entries import read_ledgers
-from pithstore.engine import Engine, Item, T, View
+from pithstore.engine import Engine, T, View
 from pithstore.errors import Damaged, StoreBusy
-from pithstore.keys import MANIFESTS, RUN
-from pithstore.packs.runs import decode_run
+from pithstore.keys import MANIFESTS
 from pithstore.report import Problem, ScrubReport
-from pithstore.survey import index_pages, items_of_kind
 from pithstore.totals import read_slots
 from pithstore.verifying.affected import with_affected
+from pithstore.verifying.entries import read_page
 from pithstore.verifying.found import Findings, Found
 from pithstore.verifying.generation import Generation, read_generation
 from pithstore.verifying.history import HistoryCheck
@@ -253,17 +251,16 @@ class _Pages:
         """Where the frames of all runs lie."""
         generation = self._engine.view(read_generation)
         if self._known is None or self._known[0] != generation:
-            self._known = (
-                generation,
-                {position for page in index_pages(self._engine) for _, items in page for position in _runs(items)},
-            )
+            self._known = generation, set(_positions(self._engine))
         return self._known[1]
 
 
-def _runs(items: Sequence[Item]) -> Iterator[int]:
-    for item in items_of_kind(items, RUN):
-        with suppress(Damaged):  # said where its versions are looked at
-            yield decode_run(*item).position
+def _positions(engine: Engine) -> Iterator[int]:
+    """Where the frames of all sound runs lie."""
+    after: bytes | None = None
+    while page := engine.view(partial(read_page, after=after, frames=False)):
+        after = page.after
+        yield from (each.run.position for history in page.histories for each in history.stretches)
 
 
 def _say_damaged(engine: Engine, read: Callable[[View], object], found: Found) -> None:

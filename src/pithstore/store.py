@@ -54,8 +54,8 @@ def open(  # noqa: A001 - read as pithstore.open
     `patience` is how many seconds a put waits for other writers before it says StoreBusy.  With `auto_compact` the
     store is compacted when a `put_many` ends or it is closed, and that would pay.  With
     `isolate` a forked child is the first to open it, and one verifies or repairs it: where reading damaged data
-    ends the process that does it, that is Damaged, and no more.  NoStore, Damaged, FormatUnknown or StorageFailed where the
-    store cannot be opened.
+    ends the process that does it, that is Damaged, and no more.  NoStore, Damaged, FormatUnknown or StorageFailed
+    where the store cannot be opened.
     """
     if create and readonly:
         raise UsageError("a store cannot be created read-only; open it with one of create and readonly")

@@ -13,7 +13,7 @@ from pithstore.bulk import Taken, mostly_known, take_texts
 from pithstore.configuration import Configuration
 from pithstore.engine import Engine
 from pithstore.errors import InvalidRecord, UsageError
-from pithstore.ingest import Arrival
+from pithstore.ingest import Arrival, refused_ones
 from pithstore.record import Prepared
 from pithstore.section_memo import SectionMemo
 from pithstore.texts import AnyText, prepare_texts
@@ -76,8 +76,17 @@ class Taking:
     def begin(self, texts: Sequence[bytes]) -> Callable[[], list[Taken]]:
         """Take a batch; what the call that is returned gives can be put if those of the begins before were."""
         if self._wanted and texts and self._are_many(texts) and not self._are_known(texts):
-            return partial(self._told, self._start().begin(texts))
-        return partial(self._take, texts)
+            return partial(self._allowed, partial(self._told, self._start().begin(texts)))
+        return partial(self._allowed, partial(self._take, texts))
+
+    def _allowed(self, take: Callable[[], list[Taken]]) -> list[Taken]:
+        """The texts, but for those with a section that was erased, which are refused."""
+        taken = take()
+        accepted = [(i, each) for i, each in enumerate(taken) if not isinstance(each, InvalidRecord)]
+        refused = self._engine.view(partial(refused_ones, arrivals=[each for _, each in accepted]))
+        for at, error in refused.items():
+            taken[accepted[at][0]] = error
+        return taken
 
     def _are_many(self, texts: Sequence[bytes]) -> bool:
         """Whether there are, with those before, so many that workers pay."""

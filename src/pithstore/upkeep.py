@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pithstore.digest import Digest
 from pithstore.engine import Engine
 from pithstore.errors import StoreBusy, UsageError
 from pithstore.reader import Reader, to_ref
@@ -21,12 +23,26 @@ if TYPE_CHECKING:  # what is needed is imported when it is asked for
         BackupReport,
         Collected,
         CompactReport,
+        ErasedReport,
         Forgotten,
         How,
         RepairReport,
         ScrubReport,
         VerifyReport,
     )
+
+
+def read_target(text: str) -> Source | Digest:
+    """The digest of 64 hexadecimal digits, or else the source, that a text means."""
+    if _DIGEST.fullmatch(text):
+        return Digest.from_text(text)
+    ref = to_ref(text)
+    if ref.selector is not None or ref.pointer:
+        raise UsageError(f"{text} means one version: erase a source, {ref.source}, or the digest of a section")
+    return ref.source
+
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def _say_nothing(_done: int, _all: int) -> None: ...
@@ -71,9 +87,9 @@ class Upkeep(Reader):
         """What a part of the store has shown: `verify` that goes on where the last scrub stopped.
 
         It ends with the round, which covers everything but the sums; or after `max_duration` seconds, or when
-        `stop` says so, asked behind each page.  With a `sample`, a share above 0, up to 1, that part of the sources
-        is looked at instead, each chosen by chance, and the round stays where it is.  `progress` is told (entries
-        done, about how many in all).
+        `stop` says so, asked behind each page.  With a `sample`, a share above 0, up to 1, that part of the
+        sources is looked at instead, each chosen by chance, and the round stays where it is.  `progress` is told
+        (entries done, about how many in all).
         """
         from time import monotonic
 
@@ -167,6 +183,30 @@ class Upkeep(Reader):
         from pithstore.collecting.collect import gc, preview
 
         return (gc if apply else preview)(self._engine, progress or _say_nothing)
+
+    def erase(
+        self,
+        what: Source | Digest | str,
+        *,
+        reason: str,
+        everywhere: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> ErasedReport:
+        """What was erased: the section with that digest, or all sections of all versions of a source.
+
+        Their bytes are taken off the medium: the store is made anew without them.  When and why stays; to read
+        them is Erased from now on, to put them again InvalidRecord.  Sections that other sources have too stay, a
+        digest that several have is a UsageError, unless `everywhere` is said.
+
+        Others may go on reading and putting.  What was interrupted is gone on with by erasing again.  NotFound
+        where there is nothing of the kind; StoreBusy where a compaction, gc or forget goes on.  `progress` is told
+        (steps done, about how many in all).
+        """
+        from pithstore.erasing.erase import erase
+
+        target = read_target(what) if isinstance(what, str) else what
+        now = datetime.now(UTC)
+        return erase(self._engine, target, reason, now, progress or _say_nothing, everywhere=everywhere)
 
     def loose_bytes(self) -> int:
         """How many bytes of the store are not compacted, where `compact` would pay; else 0."""

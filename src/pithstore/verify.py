@@ -113,12 +113,14 @@ class _Walk:
             snapshots=history.snapshots,
             blobs=loose.blobs + history.blobs,
             problems=with_affected(self._engine, found),
+            erased=history.erasures.versions,
         )
 
     def run_quickly(self) -> VerifyReport:
         """The same of the index, and of what the store says of itself."""
         found = self._found
-        self._expected = sum(slot.versions for slot in self._sums(found).slots or ())
+        self._expected = sum(slot.versions for slot in self._sound(read_slots, found) or ())
+        self._sound(read_ledgers, found)
         check_seals(self._engine, found, (META,))
         check_writers(self._engine, found)
         index = IndexCheck(self._engine, found, self._advance)
@@ -133,15 +135,15 @@ class _Walk:
 
     def _sums(self, found: Found) -> _Sums:
         """The sums as they are now; says what is damaged."""
+        slots, ledgers = self._sound(read_slots, found), self._sound(read_ledgers, found)
+        return _Sums(slots, ledgers, self._engine.view(read_generation))
 
-        def sound(read: Callable[[View], T]) -> T | None:
-            try:
-                return self._engine.view(read)
-            except Damaged as error:
-                found(Problem("totals-damaged", str(error)))
-                return None
-
-        return _Sums(sound(read_slots), sound(read_ledgers), self._engine.view(read_generation))
+    def _sound(self, read: Callable[[View], T], found: Found) -> T | None:
+        try:
+            return self._engine.view(read)
+        except Damaged as error:
+            found(Problem("totals-damaged", str(error)))
+            return None
 
     def _compare_homes(self, history: HistoryCheck) -> None:
         """Say which bodies in frames have no row in the places, and which rows no body."""

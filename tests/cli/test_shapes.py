@@ -14,6 +14,7 @@ from pithstore.engine.lmdb import LmdbEngine
 from pithstore.errors import CATALOGUE
 from pithstore.keys import SPACES, TAIL
 from pithstore.refusal import Reason
+from pithstore.remedies import REMEDIES
 from pithstore.report import Problem, VerifyReport
 from tests.cli.conftest import ARXIV, HISTORY, ROR, SEED, Pithstore
 
@@ -28,12 +29,13 @@ TYPES: dict[str, tuple[type, ...]] = {
     "string or null": (STRING, NULL),
     "integer or null": (int, NULL),
     "array or null": (ARRAY, NULL),
+    "number": (float,),
     "number or null": (float, NULL),
     "string, number, boolean or null": (STRING, int, float, BOOLEAN, NULL),
     "any": (STRING, int, float, BOOLEAN, NULL, ARRAY, OBJECT),
 }
 
-CODE = "[a-z]+-(?:damaged|missing|mismatch|wrong|empty)"
+CODE = "[a-z]+-(?:damaged|missing|mismatch|wrong|empty|present)"
 
 Shape = dict[str, str]
 
@@ -76,6 +78,11 @@ def check_shape(value: object, shape: Shape) -> None:
         ("hash", ("hash", SEED, HISTORY)),
         ("stat", ("stat",)),
         ("verify", ("verify",)),
+        ("verify", ("verify", "--quick")),
+        ("verify", ("verify", "--deep")),
+        ("scrub", ("scrub",)),
+        ("scrub", ("scrub", "--max-duration", "0s")),
+        ("scrub", ("scrub", "--sample", "50%")),
         ("init", ("--store", "other", "init")),
         ("init", ("--store", "third", "init", "--source-kind", "dataset", "--nesting", "9")),
     ],
@@ -182,12 +189,18 @@ def break_a_blob(store: Path) -> None:
     engine.close()
 
 
-def test_every_code_of_a_problem_is_in_the_reference() -> None:
+def test_every_code_of_a_problem_is_in_the_reference_with_what_mends_it() -> None:
     source = Path(__file__).parents[2] / "src" / "pithstore"
-    paths = [source / "verify.py", *sorted(source.glob("verifying/*.py"))]
-    codes = set(re.findall(rf'"({CODE})"', "".join(path.read_text() for path in paths)))
-    documented = set(re.findall(rf"`({CODE})`", section("verify")))
-    assert codes == documented
+    paths = [source / "verify.py", source / "scrub.py", source / "opening.py", *source.glob("verifying/*.py")]
+    said = set(re.findall(rf'"({CODE})"', "".join(path.read_text() for path in paths)))
+    (table,) = rows(section("verify"), "code | what is wrong | what mends it")
+    documented = {
+        code: remedy
+        for codes, remedy in re.findall(r"^\| (`.*?) \| [^|]+ \| ([^|]+) \|$", table, re.MULTILINE)
+        for code in re.findall(r"`([^`]+)`", codes)
+    }
+    assert documented.keys() == said
+    assert documented == {code: REMEDIES[code] for code in documented}
 
 
 def test_a_report_is_ok_when_nothing_was_found() -> None:

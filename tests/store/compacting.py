@@ -122,7 +122,7 @@ class Stepping:
         self.steps = 0
         self._inside = False
         self.limits, self.stored_bytes, self.close = engine.limits, engine.stored_bytes, engine.close
-        self.examine = engine.examine
+        self.examine, self.former = engine.examine, engine.former
 
     def view(self, fn: Callable[[View], T]) -> T:
         return self.step(lambda: self._engine.view(fn))

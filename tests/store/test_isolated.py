@@ -19,6 +19,7 @@ from pithstore.engine.lmdb import LmdbEngine
 from pithstore.errors import Damaged, NoStore, StorageFailed, StoreBusy
 from pithstore.isolation import run_in_child
 from pithstore.keys import LATER_SPACES, SPACES
+from pithstore.report import How
 
 pytestmark = pytest.mark.process
 
@@ -54,6 +55,33 @@ def test_a_report_with_problems_comes_back(path: Path) -> None:
         report = store.verify()
         assert report.problems
         assert report == plain.verify()
+
+
+@pytest.mark.parametrize("how", ["quick", "deep"])
+def test_a_quick_and_a_deep_verify_answer_as_any_other(path: Path, how: How) -> None:
+    with pithstore.open(path, isolate=True) as store, pithstore.open(path) as plain:
+        assert store.verify(how=how) == plain.verify(how=how)
+
+
+def test_a_repair_comes_back_and_has_mended(path: Path) -> None:
+    with closing(LmdbEngine.open(path, SPACES, later=LATER_SPACES)) as engine:
+        (key, value), *_ = engine.view(lambda view: view.scan("totals", limit=1))
+        engine.update(lambda tx: tx.put_many("totals", [(key, value[:-1] + bytes([value[-1] ^ 1]))]))
+    with pithstore.open(path, isolate=True) as store:
+        report = store.repair()
+        assert report.ok
+        assert "totals-damaged" in report.mended
+        assert store.verify().ok
+        store.put(RECORD)
+
+
+def test_a_repair_that_is_ended_by_reading(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pithstore.open(path, isolate=True) as store:
+        monkeypatch.setattr(isolated, "repair_from", partial(end_with, signal.SIGBUS))
+        with pytest.raises(Damaged, match=rf"{path}.*SIGBUS.*salvage"):
+            store.repair()
+        monkeypatch.undo()
+        assert store.repair().ok
 
 
 def test_where_there_is_no_store(tmp_path: Path) -> None:

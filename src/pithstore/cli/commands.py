@@ -33,6 +33,7 @@ COMMANDS = {
     "scrub": "Verify in pieces, going on where the last one stopped.",
     "compact": "Write the store anew, densely.",
     "forget": "Drop versions on purpose.",
+    "erase": "Take the bytes of sections off the medium.",
     "gc": "Remove what nothing reaches.",
     "backup": "Copy what is new into a store in another directory.",
     "repair": "Mend what is damaged, from another copy.",
@@ -68,7 +69,8 @@ class _Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="A reference is SOURCE[@SELECTOR][#SECTION[/POINTER]], as in arxiv:2606.09475@-1#verdict. "
     "Exit codes: 0 done, 1 differs or problems found, 2 usage, 3 partly done, 4 not found, 5 ambiguous, "
-    "6 invalid record, 7 declared mismatch, 10 no store, 11 busy, 12 damaged, 15 storage failed, 130 interrupted.",
+    "6 invalid record, 7 declared mismatch, 10 no store, 11 busy, 12 damaged, 13 erased, 15 storage failed, "
+    "130 interrupted.",
 )
 @shared_options
 @click.version_option(package_name="pithstore", message="%(package)s %(version)s")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from pithstore.cli import options
-from pithstore.cli.output import print_json, print_line, progress_bar
-from pithstore.errors import UsageError
+from pithstore.cli.output import print_json, print_line, progress_bar, say
+from pithstore.errors import EXIT_DONE, EXIT_PARTLY, UsageError
 
 if TYPE_CHECKING:
     from pithstore.export.tables import Row, TableName, Write
@@ -41,24 +41,24 @@ def command(
     sources: tuple[str, ...],
     builder: str | None,
     sections: tuple[str, ...],
-) -> None:
+) -> int:
     """Write every version out: with its record as an archive, or as a row of a table.
 
     --at and --as-recorded keep to the versions that had been observed, or recorded, by then.  A file whose name
-    ends with .zst is compressed; it is there once it is complete, and not before.
+    ends with .zst is compressed; it is there once it is complete, and not before.  What was erased is left out:
+    it is said how much that was, and the exit code is 3.
 
     JSON, one object where the output is a file: "file", "format" (archive for an archive), "table" (null for an
     archive), "rows", "bytes".
     """
     if archive is not None:
         _refuse_for_archive(form, table, output, sections)
-        _export(archive, "archive", None, sources, builder, ())
-    elif form is None or table is None:
+        return _export(archive, "archive", None, sources, builder, ())
+    if form is None or table is None:
         raise UsageError("say what to export: --archive FILE, or --format and --table for a table")
-    elif sections and table == "versions":
+    if sections and table == "versions":
         raise UsageError("the table of versions has no sections; --section is for changes and blobs")
-    else:
-        _export(output or _STDOUT, form, table, sources, builder, sections)
+    return _export(output or _STDOUT, form, table, sources, builder, sections)
 
 
 def _refuse_for_archive(*table_options: object) -> None:
@@ -75,7 +75,14 @@ def _export(
     sources: tuple[str, ...],
     builder: str | None,
     sections: tuple[str, ...],
-) -> None:
+) -> int:
+    """Write it; the exit code, which says whether anything was left out."""
+    gone = 0
+
+    def left_out(count: int) -> None:
+        nonlocal gone
+        gone += count
+
     named = [options.read_source(text) for text in sources]
     with (
         options.open_reader() as reader,
@@ -83,12 +90,21 @@ def _export(
         progress_bar("export", reader.stat().versions) as walked,
     ):
         if table is None:
-            rows = reader.export_archive(write, sources=named, builder=builder, walked=walked).versions
+            trailer = reader.export_archive(
+                write, sources=named, builder=builder, walked=walked, left_out=left_out
+            )
+            rows = trailer.versions
         else:
-            found = reader.table_rows(table, sources=named, builder=builder, sections=sections, walked=walked)
+            found = reader.table_rows(
+                table, sources=named, builder=builder, sections=sections, walked=walked, left_out=left_out
+            )
             rows = _table_writer(form)(table, found, write)
     if name != _STDOUT:
         _print_summary(name, form, table, rows)
+    if gone:
+        what = "version" if table is None else "section"
+        say(f"left out: {gone:,} {what}{'' if gone == 1 else 's'}, as what was erased cannot be exported")
+    return EXIT_PARTLY if gone else EXIT_DONE
 
 
 @contextmanager

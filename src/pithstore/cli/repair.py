@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -23,8 +22,12 @@ def command(source: str | None) -> int:
 
     All that is taken is hashed first.  Then everything is read again; exit 1 if anything is still broken.
 
-    JSON, one object: "ok", "mended" (code of the problem → how many), "taken" (versions whose record was written
-    again), "problems" (as of verify).
+    A store that does not open because it is older than its receipt knows is gone on with as it is; with --from,
+    what the copy has behind it comes back.
+
+    JSON, one object: "ok", "setback" (what the receipt held against the store, or null), "missing_commits",
+    "mended" (code of the problem → how many), "taken" (versions whose record was written again), "brought"
+    (versions that came back after a setback), "problems" (as of verify).
     """
     report = _repair(source)
     _print_report(report)
@@ -32,13 +35,9 @@ def command(source: str | None) -> int:
 
 
 def _repair(source: str | None) -> RepairReport:
-    from pithstore.opening import open_engine
-    from pithstore.repairing.from_path import repair_from
+    from pithstore.repairing.from_path import repair_at
 
-    path = options.store_path()
-    # Not as a Store: what it says of itself may be what is damaged.
-    opened = open_engine(path, None, patience=60.0)
-    with closing(opened) as engine, progress_bar("repair", 1000 if is_watched() else 0) as advance:
+    with progress_bar("repair", 1000 if is_watched() else 0) as advance:
         shown = 0
 
         def progress(done: int, expected: int) -> None:
@@ -48,7 +47,7 @@ def _repair(source: str | None) -> RepairReport:
                 advance(now - shown)
                 shown = now
 
-        return repair_from(engine, path, source, progress)
+        return repair_at(options.store_path(), source, progress)
 
 
 def _print_report(report: RepairReport) -> None:
@@ -56,8 +55,20 @@ def _print_report(report: RepairReport) -> None:
         from pithstore.wire import to_json
 
         problems = [to_json(problem) for problem in report.verified.problems]
-        print_json({"ok": report.ok, "mended": dict(report.mended), "taken": report.taken, "problems": problems})
+        print_json(
+            {
+                "ok": report.ok,
+                "setback": report.setback,
+                "missing_commits": report.missing_commits,
+                "mended": dict(report.mended),
+                "taken": report.taken,
+                "brought": report.brought,
+                "problems": problems,
+            }
+        )
         return
+    if report.setback is not None:
+        _print_setback(report)
     for code, count in report.mended.items():
         print_line(f"mended: {count:,} {code}")
     for problem in report.verified.problems:
@@ -67,3 +78,10 @@ def _print_report(report: RepairReport) -> None:
         print_line(f"ok: {looked.versions:,} versions and {looked.blobs:,} blobs are sound")
     else:
         print_line(f"{len(looked.problems):,} problems are left; name another copy with --from, or see 'salvage'")
+
+
+def _print_setback(report: RepairReport) -> None:
+    missing = "an unknown number of" if report.missing_commits is None else f"{report.missing_commits:,}"
+    print_line(f"the store was not what its receipt knew of, and is gone on with: {missing} commits are missing")
+    if report.brought:
+        print_line(f"brought back from the copy: {report.brought:,} versions")

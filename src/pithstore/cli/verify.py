@@ -38,7 +38,7 @@ def command(quick: bool, deep: bool) -> int:
         return _tell_structure(error)
     with store:
         report = _verify(store, "quick" if quick else "deep" if deep else "all")
-    _print_report(report)
+    _print_report(report, quick=quick)
     return EXIT_DONE if report.ok else EXIT_DIFFERS
 
 
@@ -76,7 +76,7 @@ def _verify(store: Store, how: How) -> VerifyReport:
         return store.verify(progress if is_watched() else None, how)
 
 
-def _print_report(report: VerifyReport) -> None:
+def _print_report(report: VerifyReport, *, quick: bool = False) -> None:
     if options.wants_json():
         from pithstore.wire import to_json
 
@@ -84,12 +84,17 @@ def _print_report(report: VerifyReport) -> None:
         print_json({"ok": report.ok, **found} if isinstance(found, dict) else found)
         return
     print_problems(report.problems)
+    if report.erased:
+        lack = "version lacks" if report.erased == 1 else "versions lack"
+        print_line(f"{report.erased:,} {lack} a section that was erased")
     for warning in report.warnings:
         print_line(f"warning: {warning.code}: {warning.message}; it is written by {warning.remedy}")
-    blobs = f", {report.blobs:,} blobs" if report.blobs or not report.versions else ""
-    looked = f"{report.versions:,} versions, {report.snapshots:,} snapshots{blobs}"
+    looked = f"{report.versions:,} versions, {report.snapshots:,} snapshots, {report.blobs:,} blobs"
+    looked = f"the index of {report.versions:,} versions" if quick else looked
     if any(problem.code == "structure-damaged" for problem in report.problems):
         print_line(f"{len(report.problems):,} problems in the structure; nothing else was read")
+    elif report.ok and quick:
+        print_line(f"ok: {looked} is sound; no blob was read")
     elif report.ok:
         print_line(f"ok: {looked} are what they were")
     else:

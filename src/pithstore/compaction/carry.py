@@ -13,6 +13,7 @@ from pithstore.engine import Engine, Item, Update, View
 from pithstore.keys import (
     BLOBS,
     CHECKS,
+    ERASED,
     FILES,
     HEAD,
     LINE,
@@ -31,9 +32,9 @@ from pithstore.packs import homes
 from pithstore.seal import SEAL_BYTES, unseal
 from pithstore.tail import TailEnd
 
-_PAGE = 4096
+_PAGE, _BLOBS_AT_ONCE = 4096, 512
 _HOME = slice(-SEAL_BYTES - HOME_BYTES, -SEAL_BYTES)  # where an entry of `blobs` has it
-_WHOLE = (META, TOTALS, FILES, CHECKS)
+_WHOLE = (META, TOTALS, FILES, CHECKS, ERASED)
 """Spaces that a compaction does not change."""
 
 
@@ -52,7 +53,9 @@ def carry_sources(view: View, successor: Update, keys: Sequence[bytes], writer: 
     manifests = zip(snapshots, view.get_many(MANIFESTS, snapshots), strict=True)
     found = [(snapshot, value) for snapshot, value in manifests if value is not None]
     successor.put_many(MANIFESTS, found)
-    carry_blobs(view, successor, sorted({Digest(raw) for item in found for raw in _digests(item)}), writer)
+    digests = sorted({Digest(raw) for item in found for raw in _digests(item)})
+    for start in range(0, len(digests), _BLOBS_AT_ONCE):
+        carry_blobs(view, successor, digests[start : start + _BLOBS_AT_ONCE], writer)
 
 
 def _beyond_runs(view: View, successor: View, key: bytes) -> Iterator[Item]:

@@ -12,12 +12,13 @@ from functools import partial
 
 import attrs
 
-from pithstore import garbage, journal
+from pithstore import garbage, journal, tombstones
 from pithstore.collecting.collect import collect
 from pithstore.compaction.carry import carry_blobs, carry_homeless, carry_sources, carry_whole
 from pithstore.compaction.check import check
-from pithstore.compaction.dictionary import tail_values, train
+from pithstore.compaction.dictionary import tail_values, train, train_anew
 from pithstore.compaction.pack import pack
+from pithstore.compaction.sources import Packing
 from pithstore.compaction.state import State, forget_state, read_state, write_state
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Successor, Update, View
@@ -26,6 +27,7 @@ from pithstore.keys import DICTIONARIES, META, SOURCES, SPACES, VERSIONS
 from pithstore.packs.frames import next_sequence, read_dictionary, write_dictionary
 from pithstore.report import CompactReport
 from pithstore.stat import stat
+from pithstore.survey import source_names
 
 _SOURCES_AT_ONCE = 500
 _FEW_SOURCES, _ROUNDS = 1000, 5
@@ -43,6 +45,9 @@ def compact(engine: Engine, progress: Progress = lambda _done, _all: None) -> Co
     before = stat(engine)
     successor = engine.successor()
     try:
+        if _may_hold_erased(engine, successor):
+            successor.discard()
+            successor = engine.successor()
         if engine.view(garbage.is_left):  # the totals count it, and it is not carried over
             collect(engine)
         packed = _Compaction(engine, successor, progress, 2 * before.versions).run()
@@ -55,8 +60,20 @@ def compact(engine: Engine, progress: Progress = lambda _done, _all: None) -> Co
     return CompactReport(versions=packed, before_bytes=before.stored_bytes, after_bytes=engine.stored_bytes())
 
 
+def _may_hold_erased(engine: Engine, successor: Successor) -> bool:
+    """Whether what another compaction left may hold what was erased since, in free pages too."""
+    if successor.fresh or not engine.view(tombstones.is_unsettled):
+        return False
+    state = successor.view(read_state)
+    return state is None or state.mark != engine.view(journal.mark_of)
+
+
 class _Compaction:
-    """One compaction, on its way."""
+    """One compaction, on its way.
+
+    Where anything was erased since the store was made anew last, nothing is moved as it is: frames are opened and
+    packed again, and dictionaries are trained anew.
+    """
 
     def __init__(self, engine: Engine, successor: Successor, progress: Progress, steps: int) -> None:
         self._engine = engine
@@ -64,12 +81,14 @@ class _Compaction:
         self._progress = progress
         self._steps = steps
         self._done = 0
+        self._anew = engine.view(tombstones.is_unsettled)
 
     def run(self) -> int:
         state = self._begin()
         packed = 0
         if not state.checked:
-            for reached, versions in pack(self._engine, self._successor, self._dictionary(), state):
+            packing = Packing(self._marked_sources(), anew=self._anew)
+            for reached, versions in pack(self._engine, self._successor, self._dictionary(), state, packing):
                 state, packed = reached, packed + versions
                 self._advance(versions)
             check(self._successor, self._advance, partial(self._bring, mark=state.mark))
@@ -77,7 +96,7 @@ class _Compaction:
             state = attrs.evolve(state, checked=True)
             self._successor.update(partial(write_state, state=state))
         self._carry_most(state.mark)
-        self._successor.take_over(partial(_take_over, mark=state.mark))
+        self._successor.take_over(partial(_take_over, mark=state.mark, anew=self._anew))
         return packed
 
     def _bring(self, digests: Sequence[Digest], mark: int) -> None:
@@ -105,11 +124,23 @@ class _Compaction:
         self._successor.update(partial(write_state, state=state))
         return state
 
+    def _marked_sources(self) -> frozenset[bytes]:
+        """The keys of the sources that lack a section: they are not packed, but carried over as they are."""
+        keys = self._engine.view(tombstones.marked_sources)
+        for start in range(0, len(keys), _SOURCES_AT_ONCE):
+            names = self._engine.view(partial(source_names, keys=keys[start : start + _SOURCES_AT_ONCE]))
+            self._engine.update(partial(journal.note, sources=names))
+        return frozenset(keys)
+
     def _dictionary(self) -> bytes:
         """A dictionary for the new frames; those of the frames that stay are carried over.
 
         A new one is made when the store has at least doubled, so there are few.
         """
+        if self._anew:
+            dictionary = self._engine.view(train_anew)
+            self._successor.update(partial(write_dictionary, dictionary=dictionary))
+            return dictionary
         known = self._engine.view(lambda view: view.scan(DICTIONARIES, limit=1000))
         self._successor.update(lambda update: update.put_many(DICTIONARIES, known))
         if known and self._engine.view(next_sequence) > self._engine.view(tail_values):
@@ -153,7 +184,7 @@ def _forget_some(update: Update, space: str) -> int:
     return update.delete_many(space, [key for key, _ in update.scan(space, limit=_ENTRIES_AT_ONCE)])
 
 
-def _take_over(view: View, successor: Update, mark: int) -> None:
+def _take_over(view: View, successor: Update, mark: int, *, anew: bool) -> None:
     """Bring the successor to what the store is now; nobody else writes meanwhile."""
     if journal.mark_of(view) != mark:
         raise StoreBusy("the ledger of declared digests was counted anew meanwhile; run compact again")
@@ -162,6 +193,8 @@ def _take_over(view: View, successor: Update, mark: int) -> None:
         carry_sources(view, successor, [key for key, _ in notes], mark)
         after = notes[-1][0]
     carry_whole(view, successor)
+    if anew:
+        tombstones.settle(successor)
     forget_state(successor)
     garbage.stop_noting(successor)
     journal.end(successor)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import zstandard
 
 from pithstore import blobs
+from pithstore.digest import Digest
 from pithstore.engine import View
-from pithstore.keys import TAIL, tail_key
+from pithstore.errors import Damaged
+from pithstore.keys import BLOBS, PLACES, TAIL, tail_key
+from pithstore.packs.frames import read_frame
+from pithstore.packs.places import PREFIX_BYTES, cut_rows, read_block
 from pithstore.tail import STREAM_BYTES, cut
+from pithstore.totals import read_slots
 
 _LARGEST = 61_000
 """Bytes of a dictionary: with its seal it fits a value of 15 pages."""
@@ -17,6 +23,7 @@ _LEAST = 4096
 _SHARE = 64
 """A dictionary is at most this part of what it is for."""
 _PIECES, _PIECE_BYTES = 500, 2048
+_BLOCKS, _FRAMES, _BODIES = 2, 50, 10
 _SEGMENT_BYTES, _COMPARED_BYTES = 1000, 8
 """Of how many bytes the parts of a dictionary are, and how many of them are compared.
 
@@ -36,6 +43,29 @@ def train(view: View) -> bytes:
         return zstandard.train_dictionary(size, pieces, k=_SEGMENT_BYTES, d=_COMPARED_BYTES).as_bytes()
     except zstandard.ZstdError:  # nothing in common
         return b""
+
+
+def train_anew(view: View) -> bytes:
+    """The same for the blobs that there are, in the tail and in frames: what was erased lies there too."""
+    size = min(_LARGEST, sum(slot.unique_bytes for slot in read_slots(view)) // _SHARE)
+    if size < _LEAST:
+        return b""
+    try:
+        pieces: list[bytes | bytearray | memoryview] = [body[:_PIECE_BYTES] for body in _sample(view) if body]
+        return zstandard.train_dictionary(size, pieces, k=_SEGMENT_BYTES, d=_COMPARED_BYTES).as_bytes()
+    except zstandard.ZstdError:
+        return b""
+
+
+def _sample(view: View) -> Iterator[bytes]:
+    """Bodies of blobs: digests are evenly spread, so the first ones are chosen by chance."""
+    entries = view.scan(BLOBS, limit=_PIECES)
+    yield from blobs.read_many(view, blobs.locate_many(view, [Digest(key) for key, _ in entries]))
+    for item in view.scan(PLACES, limit=_BLOCKS):
+        with suppress(Damaged):  # whoever packs what lies there says so, if nothing else has it
+            rows = list(cut_rows(read_block(*item)))[:_FRAMES]
+            for position in sorted({int.from_bytes(row[PREFIX_BYTES:], "big") for row in rows}):
+                yield from read_frame(view, position).all_bodies()[:_BODIES]
 
 
 def tail_values(view: View) -> int:

@@ -9,7 +9,7 @@ from functools import partial
 import attrs
 
 from pithstore import blobs, records, sources
-from pithstore.compaction.sources import Dense, Kept, Parcel, dense
+from pithstore.compaction.sources import Dense, Kept, Packing, Parcel, dense
 from pithstore.compaction.state import State, write_state
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Item, Successor, Update, View
@@ -58,7 +58,9 @@ class _Begun:
         return sum(step.bytes for step in self.steps)
 
 
-def pack(engine: Engine, successor: Successor, dictionary: bytes, state: State) -> Iterator[tuple[State, int]]:
+def pack(
+    engine: Engine, successor: Successor, dictionary: bytes, state: State, packing: Packing
+) -> Iterator[tuple[State, int]]:
     """The states that the successor comes to, from a state on, each with how many versions more are packed.
 
     Frames are compressed in a thread beside, while the next ones are read and the last ones written.
@@ -66,7 +68,7 @@ def pack(engine: Engine, successor: Successor, dictionary: bytes, state: State) 
     packer = Packer(dictionary)
     with ThreadPoolExecutor(1) as beside:
         begun: list[_Begun] = []
-        for chunk in _chunks(_sources(engine, state.key)):
+        for chunk in _chunks(_sources(engine, state.key, packing)):
             frames = engine.view(partial(_frames, runs=[run for _, run in chunk if run is not None]))
             following = _Begun([step for step, _ in chunk], beside.submit(_compress, packer, frames))
             if sum(each.bytes for each in begun) >= _WRITTEN_AT_ONCE:
@@ -78,9 +80,9 @@ def pack(engine: Engine, successor: Successor, dictionary: bytes, state: State) 
             yield _write(successor, state, begun)
 
 
-def _sources(engine: Engine, key: bytes) -> Iterator[Dense]:
+def _sources(engine: Engine, key: bytes, packing: Packing) -> Iterator[Dense]:
     while page := engine.view(partial(page_behind, key=key)):
-        yield from engine.view(lambda view: list(dense(view, page)))
+        yield from engine.view(lambda view: list(dense(view, page, packing)))
         key = page[-1][0]
 
 

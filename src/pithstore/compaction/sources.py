@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -24,6 +24,14 @@ from pithstore.records import sound_frame
 from pithstore.seal import unseal
 from pithstore.survey import Entries, source_names
 from pithstore.versions import read_line_head, read_version
+
+
+@attrs.frozen
+class Packing:
+    """Which sources are left out, by their keys; and whether all frames are opened, and none stays as it is."""
+
+    left_out: Collection[bytes] = frozenset()
+    anew: bool = False
 
 
 @attrs.frozen
@@ -91,10 +99,14 @@ class _Loose:
         return [run for run in self.runs if isinstance(run, _Stretch)]
 
 
-def dense(view: View, page: Sequence[Entries]) -> Iterator[Dense]:
+def dense(view: View, page: Sequence[Entries], packing: Packing) -> Iterator[Dense]:
     """What each source of a page of the index becomes; Damaged names what cannot be read."""
+    page = [(key, [] if key in packing.left_out else items) for key, items in page]
     names = source_names(view, [key for key, _ in page])
-    loose = [_loose(view, source, key, items) for source, (key, items) in zip(names, page, strict=True)]
+    loose = [
+        _loose(view, source, key, items, anew=packing.anew)
+        for source, (key, items) in zip(names, page, strict=True)
+    ]
     recipes_of = _manifests(view, loose)
     digests = {section.digest for manifest in recipes_of.values() for section in manifest.sections}
     ordered = sorted(digests)
@@ -109,14 +121,15 @@ def dense(view: View, page: Sequence[Entries]) -> Iterator[Dense]:
         yield Dense(key, each.source, lasting, list(_packed(each, recipes_of, places, homes)))
 
 
-def _loose(view: View, source: Source, source_key: bytes, items: Sequence[Item]) -> _Loose:
+def _loose(view: View, source: Source, source_key: bytes, items: Sequence[Item], *, anew: bool) -> _Loose:
     by_kind: dict[bytes, list[Item]] = {}
     cut = len(source_key)
     for item in items:
         by_kind.setdefault(item[0][cut : cut + 1], []).append(item)
     found = _Loose(source, source_key)
     versions = by_kind.get(VERSION, [])
-    last = _take_runs(view, found, by_kind.get(RUN, []), open_last=bool(versions))
+    packed = by_kind.get(RUN, [])
+    last = _open_all(view, found, packed) if anew else _take_runs(view, found, packed, open_last=bool(versions))
     outcomes = {key[-4:]: unseal(VERSIONS, key, value) for key, value in by_kind.get(OUTCOMES, ())}
     last.rows.extend([_row(source, item, outcomes.get(item[0][-4:], b"")) for item in versions])
     for item in by_kind.get(LINE, ()):
@@ -151,6 +164,19 @@ def _take_runs(view: View, found: _Loose, items: Sequence[Item], *, open_last: b
     if not (found.runs and isinstance(found.runs[-1], _Stretch)):
         found.runs.append(_Stretch())
     return found.stretches[-1]
+
+
+def _open_all(view: View, found: _Loose, items: Sequence[Item]) -> _Stretch:
+    """Take the runs, none of which stays, as one stretch; of their frames which sections are at home."""
+    stretch = _Stretch()
+    for item in items:
+        run = read_run(found.source, item)
+        stretch.rows.extend(_rows(found, run))
+        frame = sound_frame(view, run)
+        if frame is not None:  # else what can be read of it is read as that of other versions is
+            found.homes.update(frame.digest(ordinal) for ordinal in frame.homes)
+    found.runs.append(stretch)
+    return stretch
 
 
 def _has_room(view: View, run: Run) -> bool:

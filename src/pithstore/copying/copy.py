@@ -10,12 +10,13 @@ A file that is put into the copy is looked at record by record.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial, reduce
 from itertools import islice
 
 import attrs
 
-from pithstore import meta, records, versions
+from pithstore import meta, records, tombstones, versions
 from pithstore.blobs import Compared
 from pithstore.bulk import batches
 from pithstore.configuration import Configuration
@@ -23,7 +24,10 @@ from pithstore.copying import agreement
 from pithstore.copying.cut import Cut
 from pithstore.copying.missing import missing_versions, stopped_at
 from pithstore.counts import Totals
+from pithstore.digest import Digest
 from pithstore.engine import Engine, Update, View
+from pithstore.erasing.erase import erase_all
+from pithstore.erasing.remains import remains
 from pithstore.errors import Damaged, Erased, InvalidRecord, PithstoreError, StoreExists, UsageError
 from pithstore.ingest import Restored, Stored, store
 from pithstore.model import Source, Version
@@ -32,6 +36,7 @@ from pithstore.reproduction import checks
 from pithstore.restored import restored
 from pithstore.section_memo import SectionMemo
 from pithstore.tail import TailEnd
+from pithstore.tombstones import Tombstone
 from pithstore.totals import read_slots
 
 _VERSIONS_AT_ONCE, _BYTES_AT_ONCE, _CHECKS_AT_ONCE = 256, 4 * 1024 * 1024, 256
@@ -49,10 +54,23 @@ def copy(source: Engine, target: Engine, cut: Cut, progress: Progress = lambda _
     _refuse_other_configuration(source, target)
     before = target.view(read_slots)
     agreement.refuse_stranger(source, target, cut.unequal(before))
-    copying = _Copying(source, target, cut, progress)
+    copying = _Copying(source, target, cut, progress, _copy_tombstones(source, target))
     copying.send(before)
     copied = _copy_checks(source, target, cut, copying.problems.append)
     return copying.report(before, copied)
+
+
+def _copy_tombstones(source: Engine, target: Engine) -> AbstractSet[Digest]:
+    """The sections that were erased from the source; the target has none of them any more."""
+    graves: dict[Digest, Tombstone] = {}
+    after: Digest | None = None
+    while page := source.view(partial(tombstones.page, after=after)):
+        graves.update(page)
+        after = max(page)
+    known = target.view(partial(tombstones.find, digests=graves))
+    if known.keys() != graves.keys() or target.view(tombstones.is_unsettled):
+        erase_all(target, graves, lambda _done, _all: None)
+    return graves.keys()
 
 
 def _refuse_other_configuration(source: Engine, target: Engine) -> None:
@@ -74,7 +92,10 @@ class _Sent:
 class _Copying:
     """One copy: what was sent and found so far."""
 
-    def __init__(self, source: Engine, target: Engine, cut: Cut, progress: Progress) -> None:
+    def __init__(
+        self, source: Engine, target: Engine, cut: Cut, progress: Progress, erased: AbstractSet[Digest]
+    ) -> None:
+        self._erased = erased
         self._source, self._target = source, target
         self._cut, self._progress = cut, progress
         self._configuration: Configuration = source.view(meta.read_configuration)
@@ -108,6 +129,11 @@ class _Copying:
                 found, damage = self._source.view(partial(_read, wanted=page))
                 for version, record in zip(page, found, strict=False):
                     yield from self._arrival(version, record)
+                if isinstance(damage, Erased):
+                    version, damage = page[len(found)], None
+                    yield from self._remains(version)
+                    page = page[len(found) + 1 :]
+                    continue
                 if damage is not None:
                     self._stop(stopped_at(page[len(found)].source, page[len(found)].number, damage))
                 page = page[len(found) :]
@@ -119,6 +145,19 @@ class _Copying:
             yield _Sent(version, restored(version, record, self._configuration, self._memo))
         except (Damaged, InvalidRecord) as error:
             self._stop(stopped_at(version.source, version.number, error))
+
+    def _remains(self, version: Version) -> Iterator[_Sent]:
+        """A version that lacks a section; it waits for the next copy where that was erased just now."""
+        if version.source in self._stopped:
+            return
+        try:
+            left = self._source.view(partial(remains, version=version, profile=self._configuration.profile))
+            if not left.lacks <= self._erased:
+                raise Damaged(f"{version.source} version {version.number} lost a section just now; copy again")
+        except Damaged as error:
+            self._stop(stopped_at(version.source, version.number, error))
+        else:
+            yield _Sent(version, left.arrival)
 
     def _write(self, batch: Sequence[_Sent]) -> None:
         arrivals = [sent.arrival for sent in batch]
@@ -137,6 +176,11 @@ class _Copying:
         """Read from the target what was written to it: each record against its snapshot hash."""
         if self._target.view(partial(versions.need_many, wanted=_numbers(wanted))) != list(wanted):
             raise Damaged("the copy does not say of its versions what was written to it; run verify on it")
+        lacking = self._target.view(partial(tombstones.are_marked, versions=wanted))
+        for version, marked in zip(wanted, lacking, strict=True):
+            if marked:
+                self._target.view(partial(_read_remains, version=version))
+        wanted = [version for version, marked in zip(wanted, lacking, strict=True) if not marked]
         while wanted:
             found = self._target.view(partial(records.read_many, wanted=wanted, room=_BYTES_AT_ONCE))
             wanted = wanted[len(found) :]
@@ -168,6 +212,14 @@ class _Copying:
         )
 
 
+def _read_remains(view: View, version: Version) -> None:
+    """Return if what is left of a version can be read."""
+    manifest = records.read_manifest(view, version)
+    tombstones.check_proof(view, version, manifest)
+    gone = tombstones.find(view, [section.digest for section in manifest.sections])
+    records.read_sections(view, version, [section for section in manifest.sections if section.digest not in gone])
+
+
 def _numbers(wanted: Iterable[Version]) -> list[tuple[Source, int]]:
     return [(version.source, version.number) for version in wanted]
 
@@ -175,7 +227,7 @@ def _numbers(wanted: Iterable[Version]) -> list[tuple[Source, int]]:
 def _read(view: View, wanted: Sequence[Version]) -> tuple[list[bytes], PithstoreError | None]:
     """The records of the first of these versions, and what is wrong with the one behind them, if anything is.
 
-    The seam for what is erased on purpose: such a version has no whole record to be sent, and stops its source.
+    Erased is what is wrong with one that lacks a section: it has no whole record to be sent.
     """
     try:
         return records.read_many(view, wanted, _BYTES_AT_ONCE), None

@@ -7,7 +7,7 @@ from functools import partial
 
 import attrs
 
-from pithstore import journal, manifests, meta, records
+from pithstore import journal, manifests, meta, records, tombstones
 from pithstore.declared import entries as declared
 from pithstore.declared.declarations import Declaration, Drift, Outcome, declarations, declaring_sections, outcomes
 from pithstore.declared.entries import Declaring
@@ -190,7 +190,8 @@ def _declared_by(
     known: dict[SectionEntry, Declaration | None] = {}
     for version in held:
         manifest = records.read_manifest(view, version)
-        unknown = [entry for entry in manifest.sections if entry not in known]
+        gone = tombstones.find(view, [entry.digest for entry in manifest.sections])
+        unknown = [entry for entry in manifest.sections if entry not in known and entry.digest not in gone]
         bodies = dict(
             zip([entry.name for entry in unknown], records.read_sections(view, version, unknown), strict=True)
         )

@@ -161,6 +161,13 @@ class Engine(Protocol):
         """
         ...
 
+    def former(self) -> int:
+        """How many earlier states of the store are still on the medium, as somebody has them open.
+
+        Those that nobody has open are removed.
+        """
+        ...
+
     def stored_bytes(self) -> int:
         """How many bytes the engine takes on its medium now, an unfinished successor included."""
         ...

@@ -189,9 +189,11 @@ def hold_successor(root: str) -> tuple[str, str, int]:
             raise StoreBusy(f"{root}: somebody else is writing {directory}, its successor; try again later")
 
 
-def sweep(root: str, current: str) -> None:
-    """Remove the generations before that one, apart from those which somebody has open or nobody may remove."""
-    _remove(root, range(_number(current)))
+def sweep(root: str, current: str) -> int:
+    """Remove the generations before that one; how many stay: somebody has them open, or nobody may remove them."""
+    former = range(_number(current))
+    _remove(root, former)
+    return sum(_number(name) in former for name in generations(root))
 
 
 def remove(directory: str, descriptor: int) -> None:

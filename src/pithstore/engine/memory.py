@@ -159,6 +159,10 @@ class MemoryEngine:
         self._refuse_misuse()
         return []
 
+    def former(self) -> int:
+        """None: what has been taken over is gone."""
+        return 0
+
     def stored_bytes(self) -> int:
         """The lengths of all keys and values together."""
         self._refuse_misuse()

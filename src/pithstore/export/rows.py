@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 
 import attrs
 
-from pithstore import records, versions
+from pithstore import records, tombstones, versions
 from pithstore.digest import Digest
 from pithstore.engine import Engine, View
 from pithstore.export.archive import ArchivedVersion
@@ -29,21 +29,39 @@ Walked = Callable[[int], None]
 """Is told how many more versions of the store have been looked at."""
 
 
-def archived_versions(engine: Engine, only: ExportFilter, walked: Walked) -> Iterator[ArchivedVersion]:
-    """The versions with their records, verified, in the order of an archive; Damaged where one is not sound."""
+def archived_versions(
+    engine: Engine, only: ExportFilter, walked: Walked, left_out: Walked = lambda _: None
+) -> Iterator[ArchivedVersion]:
+    """The versions with their records, verified, in the order of an archive; Damaged where one is not sound.
+
+    Those that lack a section, which was erased, are left out; `left_out` is told how many more.
+    """
     for page in _pages(step.version for step in _steps(engine, only, walked)):
+        whole = _whole(engine, page)
+        left_out(len(page) - len(whole))
+        page = whole
         while page:
             found = engine.view(partial(records.read_many, wanted=page))
             yield from map(ArchivedVersion, page, found)
             page = page[len(found) :]
 
 
-def table_rows(engine: Engine, table: TableName, only: ExportFilter, walked: Walked) -> Iterator[Row]:
-    """The rows of a table: by source in the order of their keys, by number, by name of the section."""
+def _whole(engine: Engine, page: Sequence[Version]) -> list[Version]:
+    marks = engine.view(partial(tombstones.are_marked, versions=page))
+    return [version for version, lacking in zip(page, marks, strict=True) if not lacking]
+
+
+def table_rows(
+    engine: Engine, table: TableName, only: ExportFilter, walked: Walked, left_out: Walked = lambda _: None
+) -> Iterator[Row]:
+    """The rows of a table: by source in the order of their keys, by number, by name of the section.
+
+    Sections that were erased have no row among the blobs; `left_out` is told how many more.
+    """
     steps = _steps(engine, only, walked)
     if table == "versions":
         return _version_rows(engine, steps)
-    return _change_rows(engine, steps, only) if table == "changes" else _blob_rows(engine, steps, only)
+    return _change_rows(engine, steps, only) if table == "changes" else _blob_rows(engine, steps, only, left_out)
 
 
 @attrs.frozen
@@ -103,8 +121,10 @@ def _recipes(engine: Engine, wanted: Sequence[Version]) -> dict[Digest, Manifest
     return {version.snapshot: recipe for version, recipe in zip(distinct, recipes, strict=True)}
 
 
-def _blob_rows(engine: Engine, steps: Iterable[_Step], only: ExportFilter) -> Iterator[Row]:
-    for group in _groups(engine, (step.version for step in steps), only):
+def _blob_rows(engine: Engine, steps: Iterable[_Step], only: ExportFilter, left_out: Walked) -> Iterator[Row]:
+    for wanted in _groups(engine, (step.version for step in steps), only):
+        group = engine.view(partial(_left, group=wanted))
+        left_out(sum(len(sections) for _, sections in wanted) - sum(len(sections) for _, sections in group))
         bodies = engine.view(partial(_read_sections, group=group))
         for version, sections in group:
             yield from (blob_row(version, section, bodies[section.digest]) for section in sections)
@@ -127,6 +147,12 @@ def _groups(engine: Engine, wanted: Iterable[Version], only: ExportFilter) -> It
                 yield group
                 group, size = [], 0
         yield group
+
+
+def _left(view: View, group: Sequence[_Wanted]) -> list[_Wanted]:
+    """The versions with those of their sections that were not erased."""
+    gone = tombstones.find(view, [section.digest for _, sections in group for section in sections])
+    return [(version, [each for each in sections if each.digest not in gone]) for version, sections in group]
 
 
 def _read_sections(view: View, group: Sequence[_Wanted]) -> dict[Digest, bytes]:

@@ -13,11 +13,18 @@ from pithstore.wire import to_json
 
 
 def export_archive(
-    engine: Engine, write: Callable[[bytes], object], only: ExportFilter, walked: Walked
+    engine: Engine,
+    write: Callable[[bytes], object],
+    only: ExportFilter,
+    walked: Walked,
+    left_out: Walked = lambda _: None,
 ) -> ArchiveTrailer:
-    """What the archive adds up to whose lines were given to `write`; Damaged where a version is not sound."""
+    """What the archive adds up to whose lines were given to `write`; Damaged where a version is not sound.
+
+    `left_out` is told how many versions more lack a section, which was erased: they are not in the archive.
+    """
     header = ArchiveHeader(to_json(engine.view(meta.read_configuration)), only.to_json())
     archive = ArchiveWriter(write, header)
-    for archived in archived_versions(engine, only, walked):
+    for archived in archived_versions(engine, only, walked, left_out):
         archive.add(archived)
     return archive.end()

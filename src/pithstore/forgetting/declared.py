@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from pithstore import meta, records
+from pithstore import meta, records, tombstones
 from pithstore.declared.declarations import declarations, declaring_sections, outcomes
 from pithstore.declared.entries import Declarations, add_to_ledgers, read_outcomes, unseal_outcomes
 from pithstore.declared.ledger import Tally, add, encode_declarations, encode_outcomes, tally
@@ -87,8 +87,9 @@ def _tell_anew(
 
 def _declared_by(view: View, version: Version, profile: Profile) -> Declarations:
     manifest = records.read_manifest(view, version)
-    sections = records.read_sections(view, version, manifest.sections)
-    bodies = {entry.name: body for entry, body in zip(manifest.sections, sections, strict=True)}
+    gone = tombstones.find(view, [section.digest for section in manifest.sections])
+    left = [section for section in manifest.sections if section.digest not in gone]
+    bodies = dict(zip([each.name for each in left], records.read_sections(view, version, left), strict=True))
     return declarations(declaring_sections(bodies), bodies, profile)
 
 

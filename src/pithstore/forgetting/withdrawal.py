@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pithstore import garbage, manifests, records, versions
+from pithstore import garbage, manifests, records, tombstones, versions
 from pithstore.canonical import canonical
 from pithstore.codec import LineHead, encode_line_head
 from pithstore.counts import Totals
@@ -49,6 +49,7 @@ def withdraw(update: Update, source: Source, numbers: Sequence[int], profile: Pr
         + [time_key(line, version.observed_at, version.number) for version, line in line_of.items()],
     )
     manifests.delete_many(update, _last_snapshots(going, left))
+    tombstones.unmark(update, source, [version.number for version in going])
     garbage.leave(update)
     return len(going)
 
@@ -87,13 +88,13 @@ def _take_totals(
         versions=len(going),
         snapshots=len(_last_snapshots(going, left)),
         sections=sum(len(manifest.sections) for manifest in going.values()),
-        canonical_bytes=sum(map(_record_bytes, going.values())),
+        canonical_bytes=sum(map(record_bytes, going.values())),
         fingerprint=sum(map(fingerprint, going)),
     )
     take_totals(update, {source_slot(source): loss})
 
 
-def _record_bytes(manifest: Manifest) -> int:
+def record_bytes(manifest: Manifest) -> int:
     """The length of the canonical form of the record: names, colons, sections, commas and two braces."""
     parts = [len(canonical(section.name)) + 1 + section.size for section in manifest.sections]
     return sum(parts) + max(0, len(parts) - 1) + 2

@@ -14,8 +14,9 @@ from pithstore.repairing.another import Another
 from pithstore.seal import seal, unseal
 from pithstore.survey import index_pages, items_of_kind
 
-_FORMAT, _CONFIGURATION, _WRITERS, _GARBAGE = b"format", b"configuration", b"writers", b"garbage"
-_PASSING = (b"ledger-partial", b"compacting", b"collecting", b"scrub")
+_FORMAT, _CONFIGURATION, _WRITERS = b"format", b"configuration", b"writers"
+_GARBAGE, _PARTIAL = b"garbage", b"ledger-partial"
+_PASSING = (b"compacting", b"collecting", b"scrub")
 """What is there only while something goes on: what is begun again does not need it."""
 _UNUSED_WRITERS = 1024
 """Numbers that open stores may have been given which have written nothing yet."""
@@ -47,6 +48,8 @@ def _mend_entries(update: Update, other: Another) -> None:
         update.put_many(META, [(_WRITERS, seal(META, _WRITERS, write_number(count + _UNUSED_WRITERS)))])
     if _GARBAGE in unsound:
         update.put_many(META, [(_GARBAGE, seal(META, _GARBAGE, b""))])
+    if _PARTIAL in unsound:
+        meta.keep_ledger(update, b"")  # counted anew from the start
     update.delete_many(META, [key for key in _PASSING if key in unsound])
 
 

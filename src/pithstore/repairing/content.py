@@ -8,13 +8,13 @@ from functools import partial
 
 import attrs
 
-from pithstore import blobs, journal, manifests, meta, records
+from pithstore import blobs, journal, manifests, meta, records, tombstones
 from pithstore.blobs import Blob
 from pithstore.canonical import join
 from pithstore.configuration import Configuration
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Update, View
-from pithstore.errors import Damaged, InvalidRecord, NotFound
+from pithstore.errors import Damaged, Erased, InvalidRecord, NotFound
 from pithstore.ingest import Restored
 from pithstore.keys import RUN, VERSION, source_mark, version_key
 from pithstore.model import Version
@@ -50,12 +50,8 @@ class Content:
 
     def take(self, version: Version, *, lost: bool = False) -> bool:
         """Whether the record of that version is to be had; if so, all that it is made of is there at the end."""
-        record = self._record(version)
-        if record is None:
-            return False
-        try:
-            arrival = restored(version, record, self._configuration)
-        except (Damaged, InvalidRecord):
+        arrival = self._arrival(version)
+        if arrival is None:
             return False
         self._waiting.append(Taken(version, arrival, lost))
         self._size += arrival.prepared.size
@@ -63,8 +59,22 @@ class Content:
             self.flush()
         return True
 
+    def bodies(self, version: Version) -> dict[Digest, bytes]:
+        """The sections of a version, hashed; none where its record is not to be had."""
+        arrival = self._arrival(version)
+        if arrival is None:
+            return {}
+        sections = arrival.prepared.manifest.sections
+        return {section.digest: body for section, body in zip(sections, arrival.prepared.bodies, strict=True)}
+
+    def _arrival(self, version: Version) -> Restored | None:
+        record = self._record(version)
+        with suppress(Damaged, InvalidRecord):
+            return None if record is None else restored(version, record, self._configuration)
+        return None
+
     def _record(self, version: Version) -> bytes | None:
-        with suppress(Damaged, NotFound):
+        with suppress(Damaged, Erased, NotFound):
             return self._engine.view(partial(records.read_record, version=version))
         return self._other.record(version) or self._pieced(version)
 
@@ -142,7 +152,7 @@ def _unreadable(engine: Engine, wanted: Sequence[Version]) -> list[Version]:
     while wanted:
         try:
             read = engine.view(partial(_read_some, wanted=wanted))
-        except (Damaged, NotFound):
+        except (Damaged, Erased, NotFound):
             found += engine.view(partial(_bad, version=wanted[0]))
             read = 1
         wanted = wanted[read:]
@@ -157,8 +167,13 @@ def _read_some(view: View, wanted: Sequence[Version]) -> int:
 
 def _bad(view: View, version: Version) -> list[Version]:
     try:
-        records.read_record(view, version)
-        records.read_manifest(view, version)
+        manifest = records.read_manifest(view, version)
+        gone = tombstones.find(view, [section.digest for section in manifest.sections])
+        if gone:  # what is left of it is to be had, or not
+            left = [section for section in manifest.sections if section.digest not in gone]
+            records.read_sections(view, version, left)
+        else:
+            records.read_record(view, version)
     except (Damaged, NotFound):
         return [version]
     return []
@@ -179,6 +194,9 @@ def _write(update: Update, taken: Sequence[Taken], end: TailEnd | None) -> TailE
             homes.setdefault(section.digest, source_mark(each.version.source))
             if each.lost:
                 lost.add(section.digest)
+    for digest in tombstones.find(update, bodies):  # another copy may have what was erased here
+        del bodies[digest]
+        lost.discard(digest)
     lacking = blobs.lacking(update, bodies, None)
     ordered = sorted(lost)
     alone = {digest for digest, has in zip(ordered, blobs.has_many(update, ordered), strict=True) if not has}

@@ -6,6 +6,9 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
+
+import attrs
 
 from pithstore.engine import Engine
 from pithstore.errors import UsageError
@@ -13,6 +16,7 @@ from pithstore.export.archive_file import ArchiveFile
 from pithstore.export.restore import restore_archive
 from pithstore.opening import open_engine
 from pithstore.repairing.repair import Progress, repair
+from pithstore.repairing.setback import bring_newer, open_anyway
 from pithstore.report import RepairReport
 
 _PATIENCE = 60.0  # seconds, that of a put
@@ -27,10 +31,32 @@ def repair_from(
     """
     if source is None:
         return repair(engine, None, progress)
+    with _opened(_another(path, source)) as other:
+        return repair(engine, other, progress)
+
+
+def repair_at(path: str, source: str | os.PathLike[str] | None, progress: Progress) -> RepairReport:
+    """The same of the store at that path, which perhaps cannot be opened.
+
+    Where it is not the state that its receipt knows of, what is there counts from here on, and what the source has
+    behind it is brought.
+    """
+    # Not as a Store: what it says of itself may be what is damaged.
+    engine, setback = open_anyway(path, _PATIENCE)
+    with closing(engine):
+        if setback is None:
+            return repair_from(engine, path, source, progress)
+        told = partial(attrs.evolve, setback=setback.words, missing_commits=setback.missing)
+        if source is None:
+            return told(repair(engine, None, progress))
+        with _opened(_another(path, source)) as other:
+            return told(bring_newer(engine, other, repair(engine, other, progress)))
+
+
+def _another(path: str | None, source: str | os.PathLike[str]) -> str:
     if path is not None and os.path.exists(source) and os.path.samefile(path, source):
         raise UsageError(f"{os.fspath(source)} is the store itself; name another copy of it")
-    with _opened(os.fspath(source)) as other:
-        return repair(engine, other, progress)
+    return os.fspath(source)
 
 
 @contextmanager

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from pithstore import blobs, journal, meta, records
+from pithstore import blobs, journal, meta, records, tombstones
 from pithstore.blobs import NOBODY, Blob
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Item, Update, View
 from pithstore.errors import Damaged, NotFound
-from pithstore.keys import RUN, VERSIONS
+from pithstore.keys import BLOBS, RUN, VERSIONS
 from pithstore.model import Source, Version
 from pithstore.packs import homes, runs
 from pithstore.packs.frames import read_sealed_frame
@@ -33,7 +33,7 @@ def leave_damaged_frames(engine: Engine, content: Content) -> None:
     """
     for page in index_pages(engine):
         for source, item, run in engine.view(partial(_damaged, page=page)):
-            if all([content.take(run.version(source, row), lost=True) for row in range(run.count)]):
+            if all(content.take(run.version(source, row), lost=True) for row in range(run.count)):
                 content.flush()
                 engine.update(partial(_leave_frame, source=source, item=item))
             content.flush()
@@ -67,10 +67,10 @@ def _leave_frame(update: Update, source: Source, item: Item) -> None:
         journal.note(update, [source])
 
 
-def mend_homes(engine: Engine) -> None:
+def mend_homes(engine: Engine, content: Content) -> None:
     """Let each blob that a version names have one home: the frame of a run, or else an entry of its own.
 
-    Versions that cannot be read are passed over.
+    What frames hold as copies alone is found by reading a record, but not by its digest.
     """
     known = {position for page in index_pages(engine) for position in _positions(page)}
     end: TailEnd | None = None
@@ -78,7 +78,10 @@ def mend_homes(engine: Engine) -> None:
         versions = engine.view(partial(sound_versions, page=page))
         for at in range(0, len(versions), _VERSIONS_AT_ONCE):
             some = versions[at : at + _VERSIONS_AT_ONCE]
-            end = engine.update(partial(_mend, versions=some, known=known, end=end))
+            homeless = engine.update(partial(_one_home, versions=some, known=known))
+            bodies = {digest: body for version in homeless for digest, body in content.bodies(version).items()}
+            if bodies:
+                end = engine.update(partial(_write, bodies=bodies, known=known, end=end))
 
 
 def _positions(page: Sequence[Entries]) -> Iterator[int]:
@@ -88,29 +91,30 @@ def _positions(page: Sequence[Entries]) -> Iterator[int]:
                 yield runs.decode_run(*item).position
 
 
-def _mend(update: Update, versions: Sequence[Version], known: Collection[int], end: TailEnd | None) -> TailEnd | None:
-    named: dict[Digest, tuple[Version, str]] = {}
+def _one_home(update: Update, versions: Sequence[Version], known: Collection[int]) -> list[Version]:
+    """Those of the versions that name a blob without a home; one that has two keeps its frame."""
+    named: dict[Digest, Version] = {}
     for version in versions:
         with suppress(Damaged, NotFound):
             for section in records.read_manifest(update, version).sections:
-                named.setdefault(section.digest, (version, section.name))
-    digests = list(named)
-    loose = {digest for digest, has in zip(digests, blobs.has_many(update, digests), strict=True) if has}
-    packed = homes.at_home(update, digests, known)
+                named.setdefault(section.digest, version)
+    loose, packed = _homes(update, list(named), known)
     if twice := sorted(loose & packed):
-        blobs.delete_many(update, twice)
-    lacking = [digest for digest in digests if digest not in loose | packed]
-    new = [Blob(digest, body, NOBODY) for digest in lacking for body in _body(update, digest, *named[digest])]
-    if new:
-        end = blobs.write_many(update, end or TailEnd(meta.new_writer(update), 0), new, None)
-    return end
+        update.delete_many(BLOBS, twice)
+    here = loose | packed | tombstones.find(update, list(named)).keys()
+    return list({named[digest]: None for digest in named if digest not in here})
 
 
-def _body(view: View, digest: Digest, version: Version, name: str) -> Iterator[bytes]:
-    """The bytes of a section, out of the record of a version that names it where they lie nowhere else."""
-    (body,) = records.read_bodies(view, [digest])
-    if Digest.of(body) != digest:
-        with suppress(Damaged, NotFound):
-            body = canonical_members(records.read_record(view, version))[name]
-    if Digest.of(body) == digest:
-        yield body
+def _homes(view: View, digests: Sequence[Digest], known: Collection[int]) -> tuple[set[Digest], set[Digest]]:
+    """Which of the blobs have an entry of their own, and which have their home in one of these frames."""
+    loose = {digest for digest, has in zip(digests, blobs.has_many(view, digests), strict=True) if has}
+    return loose, homes.at_home(view, digests, known)
+
+
+def _write(
+    update: Update, bodies: Mapping[Digest, bytes], known: Collection[int], end: TailEnd | None
+) -> TailEnd | None:
+    loose, packed = _homes(update, list(bodies), known)
+    here = loose | packed | tombstones.find(update, list(bodies)).keys()  # another copy may have what was erased
+    new = [Blob(digest, body, NOBODY) for digest, body in bodies.items() if digest not in here]
+    return blobs.write_many(update, end or TailEnd(meta.new_writer(update), 0), new, None) if new else end

@@ -12,6 +12,7 @@ from functools import partial
 
 import attrs
 
+from pithstore import garbage
 from pithstore.canonical import decode
 from pithstore.codec import encode_source
 from pithstore.counts import Totals, decode_totals
@@ -26,12 +27,14 @@ from pithstore.profile import Profile, find_line
 from pithstore.repairing.another import Another, named
 from pithstore.repairing.content import Content
 from pithstore.repairing.source import Seen, Wanted, entries_of, look, read_items
+from pithstore.report import Problem
 from pithstore.seal import seal, unseal
 from pithstore.sources import read_source
 from pithstore.survey import index_pages
 
 _SOURCES_AT_ONCE = 1024
 _ATTEMPTS = 5
+_COMPARED = 64  # versions, to tell a copy of this store from another one
 
 
 @attrs.frozen
@@ -49,6 +52,8 @@ class Index:
         self._engine, self._other, self._content = engine, other, content
         self._profile, self._doubts = profile, doubts
         self._sums = [0] * SLOTS
+        self._alike: list[bool] = []
+        self.doubts: list[Problem] = []
 
     def mend(self) -> None:
         """Let every source say what it should, as far as that is known."""
@@ -105,7 +110,11 @@ class Index:
 
     def _count(self, seen: Seen) -> None:
         slot = slot_of(seen.source)
-        self._sums[slot] += sum(map(fingerprint, [*seen.packed, *seen.loose.values()]))
+        versions = [*seen.packed, *seen.loose.values()]
+        self._sums[slot] += sum(map(fingerprint, versions))
+        if versions and len(self._alike) < _COMPARED:
+            theirs = self._other.version(seen.source, versions[-1].number)
+            self._alike += [] if theirs is None else [theirs == versions[-1]]
 
     def _is_wrong(self, seen: Seen) -> bool:
         doubted = seen.source in self._doubts.lines or seen.source in self._doubts.runs
@@ -115,21 +124,37 @@ class Index:
         return bool(wanted.put or wanted.gone)
 
     def _gone_without_trace(self) -> dict[Source, set[int]]:
-        """The versions of the other copy that make the sums of slots what they were."""
+        """The versions of the other copy that make the sums of slots what they were.
+
+        Where a sum is lost, all that a copy of this store has, if nothing was ever forgotten here.
+        """
         said = self._engine.view(_sound_slots)
         wrong = {slot for slot, totals in said.items() if totals.fingerprint != self._sums[slot] % 2**256}
-        found: dict[int, dict[Source, set[int]]] = {slot: {} for slot in wrong}
-        sums = dict.fromkeys(wrong, 0)
-        for source in self._other.sources() if wrong else ():
+        untold = set(range(SLOTS)) - said.keys() if self._alike and all(self._alike) else set()
+        lacking = self._lacking(wrong | untold)
+        found: dict[Source, set[int]] = {}
+        for slot, versions in lacking.items():
+            gap = said[slot].fingerprint - self._sums[slot] if slot in said else None
+            if gap is not None and (sum(map(fingerprint, versions)) - gap) % 2**256:
+                continue
+            if gap is None and not self._engine.view(_never_forgot):
+                self.doubts += map(_lost_or_forgotten, versions)
+                continue
+            for version in versions:
+                found.setdefault(version.source, set()).add(version.number)
+        return found
+
+    def _lacking(self, slots: Collection[int]) -> dict[int, list[Version]]:
+        """The versions of the other copy that the store lacks, of sources in these slots."""
+        found: dict[int, list[Version]] = {}
+        for source in self._other.sources() if slots else ():
             slot = slot_of(source)
-            if slot in wrong:
+            if slot in slots:
                 items = self._engine.view(partial(read_items, key=source_key(source)))
                 known = look(source, items).numbers
                 lacking = [version for version in self._other.versions(source) if version.number not in known]
-                sums[slot] += sum(map(fingerprint, lacking))
-                found[slot][source] = {version.number for version in lacking}
-        right = [slot for slot in wrong if (self._sums[slot] + sums[slot] - said[slot].fingerprint) % 2**256 == 0]
-        return {source: numbers for slot in right for source, numbers in found[slot].items() if numbers}
+                found.setdefault(slot, []).extend(lacking)
+        return found
 
     def _mend_source(self, key: bytes, gone: Collection[int]) -> None:
         for _ in range(_ATTEMPTS):
@@ -171,6 +196,18 @@ class Index:
 
 def _scan_names(view: View, after: bytes | None) -> list[Item]:
     return view.scan(SOURCES, after=after, limit=_SOURCES_AT_ONCE)
+
+
+def _never_forgot(view: View) -> bool:
+    return not garbage.times(view) and not garbage.is_left(view)
+
+
+def _lost_or_forgotten(version: Version) -> Problem:
+    message = (
+        f"the copy has {version.source} version {version.number}, and what would tell whether it was lost here or "
+        "forgotten is lost; if it is missed, take it from the copy and put it again"
+    )
+    return Problem("history-lost", message, version.source, version.number)
 
 
 def _sound_slots(view: View) -> dict[int, Totals]:

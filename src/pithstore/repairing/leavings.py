@@ -33,7 +33,6 @@ def mend_leavings(engine: Engine, other: Another, *, readable: bool) -> None:
     for space in (FILES, *((MANIFESTS, DICTIONARIES) if readable else ())):
         for items in _pages(engine, space):
             engine.update(partial(_drop_unsound, space=space, keys=[key for key, _ in items]))
-    _bring_checks(engine, other)
     for items in _pages(engine, CHECKS):
         found = [(key, other.value(CHECKS, key)) for key, value in items if not is_sound(CHECKS, key, value)]
         sound = [(key, value) for key, value in found if value is not None and is_sound(CHECKS, key, value)]
@@ -41,7 +40,7 @@ def mend_leavings(engine: Engine, other: Another, *, readable: bool) -> None:
             engine.update(partial(_put, space=CHECKS, items=sound))
 
 
-def _bring_checks(engine: Engine, other: Another) -> None:
+def bring_checks(engine: Engine, other: Another) -> None:
     """Add the recorded checks that the other copy has and the store lacks: they only ever grow."""
     after: bytes | None = None
     while items := other.checks(after):

@@ -21,7 +21,8 @@ _BLOCKS_AT_ONCE = 1000
 def mend_places(engine: Engine, *, orphans: bool) -> None:
     """Write the places anew: the rows of every frame that can be expanded.
 
-    With `orphans` those stay that lead to frames of no run: bodies may lie nowhere else.  Each transaction replaces the blocks from its first row up to that of the next, so what is found by way of the
+    With `orphans` those stay that lead to frames of no run: bodies may lie nowhere else.  Each transaction puts
+    new blocks in the place of those from its first row up to that of the next, so what is found by way of the
     others is found all the time.
     """
     rows: set[bytes] = set()  # 12 bytes for each section that is stored once

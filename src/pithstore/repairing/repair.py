@@ -10,20 +10,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
+
+import attrs
 
 from pithstore import meta
 from pithstore.compaction.compact import compact
 from pithstore.configuration import Configuration
+from pithstore.declared.entries import read_ledgers
 from pithstore.declared.report import rebuild_ledger
-from pithstore.engine import Engine
+from pithstore.engine import Engine, View
 from pithstore.errors import Damaged
 from pithstore.journal import without_compaction
 from pithstore.packs.frames import forget_read
+from pithstore.packs.runs import any_packs
 from pithstore.repairing.about import mend_about, mend_first_pack
 from pithstore.repairing.another import Another
 from pithstore.repairing.content import Content
+from pithstore.repairing.homes import leave_damaged_frames, mend_homes
 from pithstore.repairing.index import Doubts, Index
-from pithstore.repairing.leavings import mend_leavings
+from pithstore.repairing.leavings import bring_checks, mend_leavings
 from pithstore.repairing.places import mend_places
 from pithstore.repairing.sums import mend_totals
 from pithstore.report import Problem, RepairReport, VerifyReport
@@ -48,17 +54,21 @@ def repair(engine: Engine, source: Engine | None, progress: Progress = lambda _d
     mend_about(engine, other)
     configuration = engine.view(meta.read_configuration)
     mend_first_pack(engine)
+    bring_checks(engine, other)
     first = found = verify(engine, configuration, progress)
-    taken = 0
+    taken, doubts = 0, dict[Problem, None]()
     for _ in range(_ROUNDS):
-        if found.ok:
+        if found.ok and engine.view(meta.read_ledger_state) != "partial":  # of which verify says nothing
             break
         before = found
-        taken += _mend(engine, other, configuration, before)
+        mended = _mend(engine, other, configuration, before)
+        taken += mended.taken
+        doubts.update(dict.fromkeys(mended.doubts))
         found = verify(engine, configuration, progress)
         if set(found.problems) == set(before.problems):
             break
-    return RepairReport(_mended(first.problems, found.problems), taken, found)
+    mended_codes = _mended(first.problems, found.problems)
+    return RepairReport(mended_codes, taken, attrs.evolve(found, problems=(*found.problems, *doubts)))
 
 
 def _mended(before: Sequence[Problem], after: Sequence[Problem]) -> dict[str, int]:
@@ -67,8 +77,16 @@ def _mended(before: Sequence[Problem], after: Sequence[Problem]) -> dict[str, in
     return dict(sorted(gone.items()))
 
 
-def _mend(engine: Engine, other: Another, configuration: Configuration, found: VerifyReport) -> int:
-    """Mend what was found; of how many versions the record was written again."""
+@attrs.frozen
+class _Step:
+    """Of how many versions the record was written again, and what nothing here can tell."""
+
+    taken: int
+    doubts: Sequence[Problem]
+
+
+def _mend(engine: Engine, other: Another, configuration: Configuration, found: VerifyReport) -> _Step:
+    """Mend what was found."""
     codes = {problem.code for problem in found.problems}
     content = Content(engine, other, configuration)
     doubts = Doubts(
@@ -77,24 +95,41 @@ def _mend(engine: Engine, other: Another, configuration: Configuration, found: V
     )
     forget_read()  # what is in memory alone is not in the store
     with without_compaction(engine):
-        if codes & _PLACES:
-            mend_places(engine)
-        Index(engine, other, content, configuration.profile, doubts).mend()
+        packed = engine.view(any_packs)
+        if packed:
+            mend_places(engine, orphans=True)
+        index = Index(engine, other, content, configuration.profile, doubts)
+        index.mend()
+        leave_damaged_frames(engine, content)
         lost = content.mend_all()
         mend_leavings(engine, other, readable=not lost)
+        if packed and not lost:
+            mend_homes(engine, content)
+            mend_places(engine, orphans=False)
     if lost:
-        return content.taken
+        return _Step(content.taken, index.doubts)
     if codes & (_PACKED | _PLACES):
         with suppress(Damaged):  # the next look says of what
             compact(engine)
     with without_compaction(engine):
+        if packed:
+            mend_homes(engine, content)
         _mend_sums(engine, configuration, codes)
-    return content.taken
+    return _Step(content.taken, index.doubts)
 
 
 def _mend_sums(engine: Engine, configuration: Configuration, codes: set[str]) -> None:
     """Count again what is summed; only where every version can be read."""
     with suppress(Damaged):  # the next look says of what
-        if codes & _LEDGER and engine.view(meta.read_ledger_state) != "none":
+        if engine.view(partial(_is_ledger_doubtful, codes=codes)):
             rebuild_ledger(engine, configuration.profile, lambda _: None)
         mend_totals(engine)
+
+
+def _is_ledger_doubtful(view: View, codes: set[str]) -> bool:
+    state = meta.read_ledger_state(view)
+    try:
+        read_ledgers(view)
+    except Damaged:
+        return state != "none"
+    return state == "partial" or (state == "complete" and bool(codes & _LEDGER))

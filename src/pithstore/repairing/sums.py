@@ -9,19 +9,18 @@ from functools import partial
 import attrs
 
 from pithstore import blobs, records
-from pithstore.canonical import canonical
-from pithstore.counts import Totals, encode_totals
+from pithstore.counts import Totals, decode_totals, encode_totals
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Item, Update, View
 from pithstore.errors import Damaged, StoreBusy
 from pithstore.fingerprint import fingerprint
+from pithstore.forgetting.withdrawal import record_bytes
 from pithstore.keys import BLOBS, RUN, SLOTS, TOTALS, mark_slot, slot_key, source_slot
-from pithstore.model import Manifest
 from pithstore.packs import homes
 from pithstore.packs.frames import read_frame
 from pithstore.packs.runs import decode_run
 from pithstore.repairing.content import sound_versions
-from pithstore.seal import seal_many
+from pithstore.seal import seal_many, unseal
 from pithstore.survey import Entries, index_pages, items_of_kind
 
 _ENTRIES_AT_ONCE = 1024
@@ -47,9 +46,19 @@ def _write(update: Update, before: Sequence[bytes | None], counted: Sequence[Tot
         return False
     right = seal_many(TOTALS, [(slot_key(slot), encode_totals(totals)) for slot, totals in enumerate(counted)])
     found = zip(right, counted, before, strict=True)
-    kept = [item for item, totals, was in found if was != item[1] and (was is not None or totals != Totals())]
-    update.put_many(TOTALS, kept)
+    update.put_many(TOTALS, [item for item, totals, was in found if _is_to_write(item, totals, was)])
     return True
+
+
+def _is_to_write(right: Item, counted: Totals, was: bytes | None) -> bool:
+    """Whether a slot says less than there is, or nothing: one that says more is all that tells what was lost."""
+    if was is None or was == right[1]:
+        return was is None and counted != Totals()
+    try:
+        said = decode_totals(unseal(TOTALS, right[0], was))
+    except Damaged:
+        return True
+    return said.fingerprint == counted.fingerprint or said.versions < counted.versions
 
 
 class _Count:
@@ -93,12 +102,6 @@ class _Count:
                     frame = read_frame(view, decode_run(*item).position)
                     sizes = [len(frame.body(ordinal)) for ordinal in frame.homes]
                     self._add(slot, Totals(blobs=len(sizes), unique_bytes=sum(sizes)))
-
-
-def record_bytes(manifest: Manifest) -> int:
-    """The length of the canonical form of the record: names, colons, sections, commas and two braces."""
-    parts = [len(canonical(section.name)) + 1 + section.size for section in manifest.sections]
-    return sum(parts) + max(0, len(parts) - 1) + 2
 
 
 def _scan(view: View, after: bytes | None) -> list[Item]:

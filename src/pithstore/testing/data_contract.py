@@ -110,6 +110,12 @@ class DataContract(EngineTests):
         assert create((b"a", b"0"), (b"b", b"no"), (b"c", b"4"), (b"f", b"5"), (b"bb", b"6")) == 4
         assert b"".join(value for _, value in items_of(engine)) == b"0164235"
 
+    def test_nothing_is_wrong(self, engine: Engine) -> None:
+        """Of a store that nobody damaged nothing is said, however deep one looks."""
+        for number in range(3):
+            put(engine, *[(number_key(n), bytes(100 * number)) for n in range(200)])
+            assert engine.examine(deep=False) == engine.examine(deep=True) == []
+
     def test_many_keys(self, engine: Engine) -> None:
         """One update takes many entries, and long walks are pages."""
         items = [(number_key(n), b"%d" % n) for n in range(20_000)]

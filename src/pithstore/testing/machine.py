@@ -67,6 +67,10 @@ class Rerunning(_Twice):
         """What the engine finds."""
         return self._engine.examine(deep=deep)
 
+    def former(self) -> int:
+        """Those of the engine."""
+        return self._engine.former()
+
     def stored_bytes(self) -> int:
         """Those of the engine."""
         return self._engine.stored_bytes()

@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 
-from pithstore import blobs
 from pithstore.digest import Digest
 from pithstore.engine import Engine, View
 from pithstore.errors import Damaged
 from pithstore.fingerprint import fingerprint_of, source_form, sum_of
 from pithstore.keys import source_slot
 from pithstore.model import Source
-from pithstore.packs import homes as packed_homes
 from pithstore.packs.frame import Frame
 from pithstore.packs.frames import Stream
 from pithstore.packs.rebuild import Piece
@@ -21,10 +19,12 @@ from pithstore.profile import Profile
 from pithstore.report import Problem
 from pithstore.verifying.agreement import disagreements, sections_of_heads
 from pithstore.verifying.entries import History, Page, Stretch, read_frame_of, read_page
+from pithstore.verifying.erasures import ErasureCheck
 from pithstore.verifying.found import Found, refs
 from pithstore.verifying.homes import Sum, missing_rows, rows_of
 from pithstore.verifying.identity import IdentityCheck
-from pithstore.verifying.ledger import LedgerCheck, names_of
+from pithstore.verifying.ledger import LedgerCheck
+from pithstore.verifying.lost import Sections, difference, lost_sections
 from pithstore.verifying.names import check_names
 from pithstore.verifying.rebuilding import (
     NOTHING,
@@ -38,9 +38,6 @@ from pithstore.verifying.rebuilding import (
 )
 from pithstore.verifying.said import Made, Said, time_text
 from pithstore.verifying.totals import Counts, SlotCounts
-
-_Sections = list[tuple[str, Digest | None]]
-"""Names of sections, and their digests where those are known."""
 
 
 class HistoryCheck:
@@ -67,6 +64,7 @@ class HistoryCheck:
         self._elsewhere = Elsewhere(engine)
         self._dictionaries: dict[bytes, bytes | Damaged] = {}
         self.ledger = LedgerCheck(profile, found)
+        self.erasures = ErasureCheck(engine, found)
         self.slots = SlotCounts()
         self.versions = self.snapshots = 0
         self.blobs = self.unique_bytes = 0
@@ -145,23 +143,24 @@ class HistoryCheck:
                 self._check_again(source, said, outcomes)
             return
         self._count_homes(expanded, stretch.run.position)
+        self.erasures.say_present(expanded.homes, source.history.source)
         piece = self._elsewhere.rebuild(expanded)
         snapshots = list(piece.snapshots())
         if snapshots == stretch.columns.snapshots:
-            if self._look_up_homes:
-                about = source.history.source
-                look = partial(missing_rows, about=about, stretch=stretch, digests=expanded.homes)
-                for problem in self._engine.view(look):
-                    self._found(problem)
             self._check_piece(source, stretch, piece)
         else:
             self._check_row_by_row(source, stretch, expanded.frame, piece, snapshots)
+        if self._look_up_homes and stretch.run.position not in self.unsound_frames:
+            about = source.history.source
+            look = partial(missing_rows, about=about, stretch=stretch, digests=expanded.homes)
+            for problem in self._engine.view(look):
+                self._found(problem)
 
     def _check_row_by_row(
         self, source: _Source, stretch: Stretch, frame: Frame, piece: Piece, snapshots: Sequence[bytes | None]
     ) -> None:
         """Look at the versions of a frame that are not all what its run says."""
-        reason, lost = _difference(stretch, snapshots)
+        reason, lost = difference(stretch, snapshots)
         if reason is not None:
             self._say_frame(source, stretch, reason, lost)
         for row, (said, outcomes) in enumerate(zip(stretch.said, stretch.columns.outcomes, strict=True)):
@@ -170,7 +169,7 @@ class HistoryCheck:
             elif snapshots[row] == said.snapshot:
                 self._check_version(source, said, piece, row, outcomes)
             else:
-                look = partial(_lost_sections, piece=piece, row=row, frame=frame)
+                look = partial(lost_sections, piece=piece, row=row, frame=frame)
                 self._check_lost(source, said, look, outcomes)
 
     def _say_frame(self, source: _Source, stretch: Stretch, reason: str, lost: Sequence[int]) -> None:
@@ -200,7 +199,7 @@ class HistoryCheck:
         again = rebuild_without_frame(self._engine, source.history.source, said)
         self._check_loose(source, said, again, outcomes)
 
-    def _check_lost(self, source: _Source, said: Said, look: Callable[[View], _Sections], outcomes: bytes) -> None:
+    def _check_lost(self, source: _Source, said: Said, look: Callable[[View], Sections], outcomes: bytes) -> None:
         """Look at a version that does not come out of its frame as it was; `look` says which sections do not."""
         (again,) = rebuild_loosely(self._engine, [(source.history.source, said)])
         lost = [] if again.snapshot == said.snapshot else self._engine.view(look)
@@ -242,6 +241,9 @@ class HistoryCheck:
             self._skip(source)
         elif found.snapshot == snapshot:
             self._check_version(source, said, found.piece, found.row, outcomes)
+        elif self.erasures.explain(source.history.source, said, found):
+            source.count_lacking(found, said)
+            self.ledger.skip()  # nobody knows what the sections that are gone declare
         else:
             self._say_sections(source, said, found, snapshot)
             self._skip(source)
@@ -253,6 +255,8 @@ class HistoryCheck:
         ):
             if Digest.of(found.piece.bodies[ordinal] or b"") != section.digest:
                 sound = False
+                if self.erasures.is_erased(section.digest):
+                    continue
                 self._say_section(source, said, section.name, section.digest)
         if sound:
             what = f"its sections do not add up to snapshot {snapshot}"
@@ -339,46 +343,17 @@ class _Source:
         counts.sections += len(piece.rows[row])
         counts.canonical_bytes += piece.size(row)
 
+    def count_lacking(self, found: LooseVersion, said: Said) -> None:
+        """Count a version that lacks sections: their sizes are known."""
+        counts, sections = self.counts, (found.manifest or NOTHING).sections
+        counts.versions += 1
+        counts.sections += len(sections)
+        counts.canonical_bytes += found.piece.shapes[found.row].size + sum(section.size for section in sections)
+        times = time_text(said.observed_at), time_text(said.recorded_at)
+        counts.fingerprint += fingerprint_of(self.form, said.number, said.made.form, said.snapshot, *times)
+
     def count_all(self, piece: Piece) -> None:
         counts = self.counts
         counts.versions += len(piece.rows)
         counts.sections += piece.sections
         counts.canonical_bytes += piece.total
-
-
-def _difference(stretch: Stretch, snapshots: Sequence[bytes | None]) -> tuple[str | None, Sequence[int]]:
-    """What the versions of a frame are otherwise than its run says, and which; None where they are what it says.
-
-    A version of which a section lies elsewhere and is not to be had is none of the frame's.
-    """
-    if len(snapshots) != stretch.run.count:
-        return f"it has {len(snapshots)} versions, and its run {stretch.run.count}", stretch.columns.numbers
-    lost = [
-        number
-        for number, said, found in zip(stretch.columns.numbers, stretch.columns.snapshots, snapshots, strict=True)
-        if found not in (None, said)
-    ]
-    return (f"not what it was: version {', '.join(map(str, lost))}" if lost else None), lost
-
-
-def _lost_sections(view: View, piece: Piece, row: int, frame: Frame) -> _Sections:
-    """Name and digest of those sections of a version that are not to be had, or whose bytes nobody put.
-
-    Nobody knows the digest that such bytes had.
-    """
-    try:
-        names = names_of(piece.shapes[row])
-    except (Damaged, ValueError):  # the names are damaged too
-        return []
-    lost: _Sections = []
-    for name, ordinal in zip(names, piece.rows[row], strict=True):
-        body = piece.bodies[ordinal]
-        if body is None:
-            lost.append((name, frame.foreign(ordinal)[0]))
-        elif not _is_known(view, Digest.of(body)):
-            lost.append((name, None))
-    return lost
-
-
-def _is_known(view: View, digest: Digest) -> bool:
-    return blobs.has_many(view, [digest])[0] or packed_homes.has_many(view, [digest])[0]

@@ -17,6 +17,7 @@ from pithstore.packs import homes, runs
 from pithstore.report import Problem
 from pithstore.seal import unseal
 from pithstore.tail import slices
+from pithstore.verifying.erasures import erased_and_present
 from pithstore.verifying.found import Found, Used
 from pithstore.verifying.spaces import LONG_VALUES, damaged_values, pages
 
@@ -133,6 +134,7 @@ def _read_page(view: View, after: bytes | None) -> Page | None:
         if size >= _PAGE_BYTES:
             break
     problems += _damaged_bodies(view, placed)
+    problems += erased_and_present(view, [digest for digest, _ in placed])
     homed = _homed(view, placed)
     return Page(
         last=items[read - 1][0],

@@ -7,7 +7,7 @@ from functools import partial
 
 from pithstore.engine import Engine, Item, View
 from pithstore.errors import Damaged
-from pithstore.keys import CHANGED, CHECKS, DICTIONARIES, FILES, META, PACKS, REUSED, TAIL
+from pithstore.keys import CHANGED, CHECKS, DICTIONARIES, ERASED, FILES, META, PACKS, REUSED, TAIL
 from pithstore.meta import writers
 from pithstore.report import Problem
 from pithstore.seal import unseal
@@ -79,6 +79,7 @@ SEALED = {
     CHECKS: "check-damaged",
     CHANGED: "changed-damaged",
     REUSED: "reused-damaged",
+    ERASED: "tombstone-damaged",
     PACKS: "pack-damaged",
     DICTIONARIES: "dictionary-damaged",
 }

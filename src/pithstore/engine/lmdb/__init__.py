@@ -19,6 +19,7 @@ from pithstore.engine.generations import (
     move_current,
     prepare_directory,
     read_current,
+    sweep,
     sync_directory,
 )
 from pithstore.engine.lmdb.environment import Environment, share
@@ -32,6 +33,7 @@ from pithstore.engine.write_lock import WriteLock
 from pithstore.errors import NoStore, StoreExists, UsageError
 
 if TYPE_CHECKING:
+    from pithstore.engine.lmdb.at_rest import Setback
     from pithstore.engine.lmdb.walk import Finding
 
 LIMITS = EngineLimits(key_bytes=MAX_KEY_BYTES, value_bytes=None, transaction_bytes=None)
@@ -116,6 +118,18 @@ class LmdbEngine:
         with lmdb_errors(root), system_errors(root):
             accept_state(root, patience)
 
+    @staticmethod
+    def setback(directory: str | os.PathLike[str], *, patience: float = PATIENCE) -> Setback | None:
+        """Why the store in that directory is not what its RECEIPT knows of; None where it is.
+
+        LMDB reads the data file: walk it before.  UsageError where this process has the store open.
+        """
+        from pithstore.engine.lmdb.at_rest import setback
+
+        root = os.fspath(directory)
+        with lmdb_errors(root), system_errors(root):
+            return setback(root, patience)
+
     def view(self, fn: Callable[[View], T]) -> T:
         """What `fn` returns for one consistent state of the store."""
         environment = self._retain()
@@ -186,6 +200,16 @@ class LmdbEngine:
         if deep:
             found += [EngineFinding("structure-damaged", finding.words) for finding in self.walk()]
         return found
+
+    def former(self) -> int:
+        """How many generations before the one that counts are still there; those that nobody has open go."""
+        self.view(lambda _: None)  # follows CURRENT: this process has no former one open
+        with (
+            self._retained() as environment,
+            environment.writing(self._patience),
+            system_errors(environment.root),
+        ):
+            return sweep(environment.root, environment.directory)
 
     def stored_bytes(self) -> int:
         """How many bytes the files of the store take on the medium."""

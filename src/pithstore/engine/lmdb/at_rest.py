@@ -6,13 +6,16 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+import attrs
+
 from pithstore.engine.generations import hold_current
 from pithstore.engine.lmdb.data_file import check_data_file
 from pithstore.engine.lmdb.environment import unopened
 from pithstore.engine.lmdb.open_generation import RESERVED, OpenGeneration
-from pithstore.engine.lmdb.receipt import accept_receipt
+from pithstore.engine.lmdb.receipt import Receipt, accept_receipt, check_receipt, noted_receipt
 from pithstore.engine.lmdb.walk import Finding, walk
 from pithstore.engine.write_lock import WriteLock
+from pithstore.errors import Damaged
 
 
 def accept_state(root: str, patience: float) -> None:
@@ -24,6 +27,37 @@ def accept_state(root: str, patience: float) -> None:
             accept_receipt(root, generation.receipt_or_new())
         finally:
             generation.close()
+
+
+@attrs.frozen
+class Setback:
+    """Why the data file is not the state that RECEIPT knows of; how many commits are missing, if that is known."""
+
+    words: str
+    missing: int | None
+
+
+def setback(root: str, patience: float) -> Setback | None:
+    """What RECEIPT holds against the data file; None where nothing."""
+    with _held(root, patience) as directory:
+        check_data_file(os.path.join(directory, "data.mdb"))
+        generation = OpenGeneration(directory, (), (), readonly=False, map_size=RESERVED)
+        try:
+            noted, stored = noted_receipt(root), None
+            try:
+                stored = generation.receipt()
+                check_receipt(root, noted, stored)
+            except Damaged as error:
+                return Setback(str(error), _missing(noted, stored))
+        finally:
+            generation.close()
+    return None
+
+
+def _missing(noted: Receipt | None, stored: Receipt | None) -> int | None:
+    if noted is None or stored is None or stored.origin != noted.origin or stored.commit >= noted.commit:
+        return None
+    return noted.commit - stored.commit
 
 
 def walk_at_rest(root: str, patience: float) -> list[Finding]:

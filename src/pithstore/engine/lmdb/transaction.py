@@ -9,9 +9,10 @@ from typing import Self
 import lmdb
 
 from pithstore.engine import Item, T
-from pithstore.errors import UsageError
+from pithstore.errors import Damaged, UsageError
 
 MAX_KEY_BYTES = 511
+_AT_ONCE = 4096  # items of a scan after which it is looked whether it gets on
 
 
 class LmdbTransaction:
@@ -73,11 +74,22 @@ class LmdbTransaction:
         cursor = raw.cursor(db=database)
         if not (_place_before if reverse else _place_after)(cursor, prefix, after):
             return []
+        if after is not None and (cursor.key() >= after if reverse else cursor.key() <= after):
+            raise _not_in_order(space)
         if limit == 1:  # as whoever looks for one version asks
             item = cursor.item()
             return [item] if item[0].startswith(prefix) else []
-        found = islice(cursor.iterprev() if reverse else cursor.iternext(), limit)
-        return list(takewhile(lambda item: item[0].startswith(prefix), found) if prefix else found)
+        items = cursor.iterprev() if reverse else cursor.iternext()
+        items = takewhile(lambda item: item[0].startswith(prefix), items) if prefix else items
+        found: list[Item] = []
+        while len(found) < limit and (more := list(islice(items, min(limit - len(found), _AT_ONCE)))):
+            ends = [item[0] for item in (*found[-1:], more[0], more[-1])]
+            if len(more) == 1:
+                del ends[-1]
+            if ends != sorted(set(ends), reverse=reverse):
+                raise _not_in_order(space)
+            found += more
+        return found
 
     def create_many(self, space: str, items: Iterable[Item], *, rising: bool = False) -> int:
         listed = _listed(items)
@@ -95,6 +107,13 @@ class LmdbTransaction:
         listed = list(keys)
         _check(listed)  # all of them before the first one is gone
         return sum(raw.delete(key, db=database) for key in listed)
+
+
+def _not_in_order(space: str) -> Damaged:
+    """What is said where a damaged page leads back: whoever pages through a space would do so for ever."""
+    return Damaged(
+        f"the keys of the space {space!r} are not in order: the data file is damaged; run verify --deep"
+    )
 
 
 def _place_after(cursor: lmdb.Cursor[bytes], prefix: bytes, after: bytes | None) -> bool:
