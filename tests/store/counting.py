@@ -14,7 +14,7 @@ class Counting:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.limits, self.stored_bytes, self.close = engine.limits, engine.stored_bytes, engine.close
-        self.examine = engine.examine
+        self.examine, self.former = engine.examine, engine.former
         self.successor = engine.successor
         self.keys: Counter[str] = Counter()
         self.items: Counter[str] = Counter()

@@ -265,7 +265,7 @@ class _Late:
         self._engine, self._first = engine, first
         self.limits, self.view, self.close = engine.limits, engine.view, engine.close
         self.successor: Callable[[], Successor] = engine.successor
-        self.stored_bytes, self.examine = engine.stored_bytes, engine.examine
+        self.stored_bytes, self.examine, self.former = engine.stored_bytes, engine.examine, engine.former
 
     def update(self, fn: Callable[[Update], T]) -> T:
         self._first()

@@ -115,7 +115,7 @@ class Lasting:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.limits, self.view, self.stored_bytes = engine.limits, engine.view, engine.stored_bytes
-        self.examine = engine.examine
+        self.examine, self.former = engine.examine, engine.former
         self.successor = engine.successor
 
     def update(self, fn: Callable[[Update], T]) -> T:

@@ -8,18 +8,19 @@ from pathlib import Path
 
 import pytest
 
-import pithstore
 from pithstore.canonical import canonical
 from pithstore.digest import Digest
 from pithstore.engine import Engine
 from pithstore.errors import Damaged, Erased, InvalidRecord, NotFound, UsageError
+from pithstore.export.tables import BlobRow
 from pithstore.keys import BLOBS, ERASED, MANIFESTS, META, RUN, VERSIONS
 from pithstore.manifests import put_many as put_manifests
 from pithstore.model import Manifest, Source
 from pithstore.pointer import Json
+from pithstore.report import ErasedReport
 from pithstore.store import Store
 from pithstore.store import open as open_store
-from tests.store.compacting import Stopped, declaring, stopping, told
+from tests.store.compacting import Stopped, declaring, stopping
 from tests.store.erasing_children import erase_in_steps, hold_open, make_erasing_small
 from tests.store.shelves import Record, entries_of, record, replace_entries
 from tests.store.test_processes import PATIENCE, process, received
@@ -41,14 +42,14 @@ def _secret(n: int, text: str = TEXT) -> Record:
         "claims": declaring([f"{text}{n}"]),
         "shared": SHARED,
     }
-    return record("secret", version={"version": n // 40} if n >= 40 else None, x=n, **sections)
+    return sections | record("secret", version={"version": n // 40} if n >= 40 else None, x=n)
 
 
-SHARED = ["what everybody has", "and nobody minds " * 80]
+SHARED: Json = ["what everybody has", "and nobody minds " * 80]
 
 
 def _other(source: int, n: int) -> Record:
-    words = [f"word {source * 7 % 11} {i * n % 13}" for i in range(120)]
+    words: list[Json] = [f"word {source * 7 % 11} {i * n % 13}" for i in range(120)]
     return record(f"other {source}", x=n, words=words, shared=SHARED, claims=declaring([n, source]))
 
 
@@ -75,7 +76,7 @@ def _mixed(store: Store) -> None:
 SHAPES = [_loose, _compacted, _mixed]
 
 
-def _erase(engine: Engine) -> pithstore.ErasedReport:
+def _erase(engine: Engine) -> ErasedReport:
     return Store(engine).erase(SECRET, reason=REASON)
 
 
@@ -372,11 +373,7 @@ def test_a_backup_erases_too(store: Store, tmp_path: Path) -> None:
         with open_store(path) as copy:
             assert copy.verify().problems == ()
             assert copy.verify().erased == 8
-            assert (
-                told(copy)[0] == told(store)[0]
-                if False
-                else list(copy.history(SECRET)) == list(store.history(SECRET))
-            )
+            assert list(copy.history(SECRET)) == list(store.history(SECRET))
             assert copy.get(SECRET) == store.get(SECRET)
             with pytest.raises(Erased, match=REASON):
                 copy.get("k:secret@3")
@@ -396,7 +393,7 @@ def test_an_export_leaves_out_what_was_erased(store: Store) -> None:
     assert (trailer.versions, sum(gone)) == (12 * 8, 8)
     gone.clear()
     rows = list(store.table_rows("blobs", sections=["small", "x"], left_out=gone.append))
-    assert {row.section for row in rows} == {"x"}
+    assert {row.section for row in rows if isinstance(row, BlobRow)} == {"x"}
     assert sum(gone) == 8
 
 

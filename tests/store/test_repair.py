@@ -25,6 +25,7 @@ from pithstore.keys import (
     CHECKS,
     HEAD,
     LINE,
+    MANIFESTS,
     OUTCOMES,
     PACKS,
     PLACES,
@@ -40,6 +41,7 @@ from pithstore.keys import (
     source_key,
     source_slot,
     split_key,
+    version_key,
 )
 from pithstore.model import Source
 from pithstore.repairing.repair import repair
@@ -245,7 +247,7 @@ def test_a_bit_in_the_frames(state: int, monkeypatch: pytest.MonkeyPatch) -> Non
     store = filled(new_engine("memory", Path()), state)
     mirror, was, engine, whole = mirrored(store), content(store), store._engine, entries_of(store._engine)
     for key in whole[PACKS]:
-        for _ in range(5):
+        for _ in range(3):
             replace_entries(engine, whole)
             value = bytearray(whole[PACKS][key])
             at = chance.randrange(len(value))
@@ -276,19 +278,25 @@ def test_what_was_erased_stays_erased(state: int) -> None:
     """Whatever is mended of a version, an older copy brings nothing of it that was erased."""
     store = filled(new_engine("memory", Path()), state)
     mirror, engine = mirrored(store), store._engine
-    (section,) = (each for each in store.manifest("k:n3@1").sections if each.name == "x")
-    erase(engine, section.digest, "on demand", datetime.now(UTC), lambda _done, _all: None, everywhere=True)
-    whole, said = entries_of(engine), store.stat()
-    keys = [key for key in whole[VERSIONS] if split_key(key) == (source_key(Source("k", "n3")), RUN)]
-    assert keys
-    for key in keys:
+    version = store.version("k:n3@1")
+    sections = {each.name: each.digest for each in store.manifest(version).sections}
+    erase(engine, sections["x"], "on demand", datetime.now(UTC), lambda _done, _all: None, everywhere=True)
+    whole, said = entries_of(engine), attrs.evolve(store.stat(), stored_bytes=0)
+    lost = [
+        (VERSIONS, version_key(version.source, version.number)),
+        (MANIFESTS, version.snapshot),
+        (BLOBS, sections["source"]),
+    ]
+    for space, key in lost:
         replace_entries(engine, whole)
-        delete_entry(engine, VERSIONS, key)
+        assert key in whole[space]
+        delete_entry(engine, space, key)
         report = repair(engine, mirror._engine)
-        assert report.ok, report.verified.problems
+        assert report.ok, (space, report.verified.problems)
+        assert next(iter(store.history(version.source))) == version
         with pytest.raises(Erased):
-            store.blob(section.digest)
-        assert attrs.evolve(store.stat(), stored_bytes=0) == attrs.evolve(said, stored_bytes=0)
+            store.blob(sections["x"])
+        assert attrs.evolve(store.stat(), stored_bytes=0) == said, space
 
 
 def test_another_store_is_no_copy() -> None:

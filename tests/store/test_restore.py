@@ -68,7 +68,7 @@ class Stopping:
 
     def __init__(self, engine: Engine, updates: int) -> None:
         self.limits, self.view, self.stored_bytes = engine.limits, engine.view, engine.stored_bytes
-        self.examine = engine.examine
+        self.examine, self.former = engine.examine, engine.former
         self.close, self.successor = engine.close, engine.successor
         self._engine = engine
         self._left = updates

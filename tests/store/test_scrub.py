@@ -42,6 +42,7 @@ from tests.store.shelves import (
     replace_entries,
 )
 from tests.store.test_damage import Lasting
+from tests.store.test_verify_packed import put_loose
 
 SUMS = {"totals-wrong", "declared-wrong"}
 """What is left to verify: it needs all of a store at once."""
@@ -320,6 +321,18 @@ def test_a_damaged_blob_names_the_versions_that_use_it(store: Store) -> None:
         looked += bool(expected)
         put_entry(store._engine, BLOBS, (key, value))
     assert looked >= 3
+
+
+def test_a_damaged_blob_names_the_versions_in_frames_that_name_it_from_there(store: Store) -> None:
+    huge = store.manifest("k:4@1").section("huge")
+    assert huge is not None
+    put_loose(store, [store.blob(huge.digest)])
+    value = entries_of(store._engine)[BLOBS][huge.digest]
+    put_entry(store._engine, BLOBS, (huge.digest, value[:-1] + bytes([value[-1] ^ 1])))
+    (found,) = [each for each in store.verify().problems if each.code == "place-damaged"]
+    at_home = "kind%00%0A:" + "3" * 300 + "@1"  # it lies in the frame of this one
+    assert {str(ref) for ref in found.affected} == users(store, huge.digest.hex()) - {at_home}
+    assert "k:4@1" in map(str, found.affected)
 
 
 def test_damaged_values_name_the_versions_in_them(store: Store) -> None:

@@ -654,7 +654,7 @@ class Rereading:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.limits, self.stored_bytes, self.close = engine.limits, engine.stored_bytes, engine.close
-        self.examine = engine.examine
+        self.examine, self.former = engine.examine, engine.former
         self.update, self.successor = engine.update, engine.successor
 
     def view(self, fn: Callable[..., T]) -> T:

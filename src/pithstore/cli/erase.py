@@ -32,7 +32,7 @@ def command(what: str, reason: str, everywhere: bool) -> int:
     JSON, one object: "sections", "section_bytes" (taken out now), "versions", "sources" (that lack something),
     "erased" (digests), "kept" (by digest, a source that has it too), "pending" (another process holds the bytes).
     """
-    with options.open_store() as store:
+    with options.open_store(readonly=False) as store:
         found = _erase(store, what, reason, everywhere)
     _print_report(found)
     if found.pending:

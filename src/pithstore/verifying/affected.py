@@ -93,8 +93,8 @@ def _loose(view: View, history: History) -> list[tuple[Used, Ref]]:
     for said, recipe in zip(history.loose, recipes, strict=True):
         (user,) = refs(history.source, [said.number])
         found.append((("snapshot", said.snapshot), user))
-        for section in recipe.sections if recipe is not None else ():
-            found.append((("section", section.digest), user))
+        sections = recipe.sections if recipe is not None else ()
+        found.extend((("section", section.digest), user) for section in sections)
     return found
 
 
