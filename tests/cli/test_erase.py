@@ -19,7 +19,7 @@ def full(pithstore: Pithstore, store: Path) -> Path:
 @pytest.mark.usefixtures("full")
 def test_what_was_erased_is_refused_by_all_who_need_it(pithstore: Pithstore, tmp_path: Path) -> None:
     number = pithstore("stat", "--json").values[0]["versions"]
-    digest = next(row["digest"] for row in pithstore("ls", ARXIV, "--json").values if row["name"] == "claims")
+    digest = next(row["digest"] for row in pithstore("ls", ARXIV, "--json").values if row["section"] == "claims")
     done = pithstore("erase", ARXIV, "--reason", "a court said so", "--json")
     assert done.code == 0
     (report,) = done.values

@@ -189,4 +189,4 @@ def test_keys_as_the_format_defines_them() -> None:
     assert source_mark(line.source)[0] % SLOTS == source_slot(line.source)
     assert tail_key(1, 2) == b"\x00\x00\x00\x01\x00\x00\x00\x02"
     first = ("meta", "tail", "blobs", "manifests", "versions", "sources", "totals", "files", "checks")
-    assert (*first, "packs", "places", "dictionaries", "changed", "reused") == SPACES
+    assert (*first, "packs", "places", "dictionaries", "changed", "reused", "erased") == SPACES

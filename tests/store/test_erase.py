@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from pithstore import journal
 from pithstore.canonical import canonical
+from pithstore.compaction.compact import compact
 from pithstore.digest import Digest
 from pithstore.engine import Engine
+from pithstore.erasing.withholding import withhold
 from pithstore.errors import Damaged, Erased, InvalidRecord, NotFound, UsageError
 from pithstore.export.tables import BlobRow
 from pithstore.keys import BLOBS, ERASED, MANIFESTS, META, RUN, VERSIONS
@@ -20,6 +24,7 @@ from pithstore.pointer import Json
 from pithstore.report import ErasedReport
 from pithstore.store import Store
 from pithstore.store import open as open_store
+from pithstore.tombstones import Tombstone
 from tests.store.compacting import Stopped, declaring, stopping
 from tests.store.erasing_children import erase_in_steps, hold_open, make_erasing_small
 from tests.store.shelves import Record, entries_of, record, replace_entries
@@ -30,6 +35,7 @@ TEXT = "Xq7pL2vN9sKd4RtY8wZb3Hm6Jc1Fg5Va"
 REASON = "a court said so"
 SECRET = Source("k", "secret")
 KILLS = 8
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def _secret(n: int, text: str = TEXT) -> Record:
@@ -90,6 +96,7 @@ def _check_erased(store: Store, whole: Store) -> None:
     """Nothing is there of the source but what others have, and all else as in the store that is whole."""
     assert store.verify().problems == ()
     assert store.verify().erased == len(list(whole.history(SECRET)))
+    assert store.scrub().problems == ()
     assert list(store.history(SECRET)) == list(whole.history(SECRET))
     assert store.stat().versions == whole.stat().versions
     assert _others(store) == _others(whole)
@@ -312,6 +319,30 @@ def test_one_that_is_stopped_is_gone_on_with(
             _erase(store._engine)
             _check_erased(store, whole)
             assert b"erasing" not in entries_of(store._engine)[META]
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["erase goes on", "erase is killed"])
+@pytest.mark.parametrize("steps", [20, 60, 90])
+def test_what_an_unfinished_compaction_left_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, killed: bool
+) -> None:
+    make_erasing_small(monkeypatch)
+    path, text = tmp_path / "store", TEXT.encode()
+    with open_store(path, create=True) as store:
+        _mixed(store)
+        known = dictionaries(store._engine)
+        with pytest.raises(Stopped):
+            compact(stopping(store._engine, steps))
+        assert len(list(path.glob("gen-*/data.mdb"))) == 2
+        if killed:  # behind the tombstones, while it held the successor that it would have discarded
+            sections = {section.digest: section.size for section in store.manifest(SECRET).sections}
+            store._engine.update(journal.end)
+            withhold(store._engine, {digest: Tombstone(NOW, size, REASON) for digest, size in sections.items()})
+            store.compact()
+            assert store.verify().problems == ()
+        store.erase(SECRET, reason=REASON)
+        assert store.verify().problems == ()
+        assert traces(path, store._engine, text, known) == []
 
 
 @pytest.mark.process
