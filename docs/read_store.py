@@ -13,9 +13,9 @@ import lmdb
 import zstandard
 
 ROOT = Path(sys.argv[1])
-FILE = lmdb.open(str(ROOT / (ROOT / "CURRENT").read_text().strip()), readonly=True, max_dbs=9, lib_version=0)
+FILE = lmdb.open(str(ROOT / (ROOT / "CURRENT").read_text().strip()), readonly=True, max_dbs=10, lib_version=0)
 STATE = FILE.begin()
-NAMES = ("sources", "versions", "manifests", "blobs", "tail", "packs", "places", "dictionaries")
+NAMES = ("sources", "versions", "manifests", "blobs", "tail", "packs", "places", "dictionaries", "erased")
 SPACES = {name: FILE.open_db(name.encode(), STATE, create=False) for name in NAMES if STATE.get(name.encode())}
 
 
@@ -109,4 +109,6 @@ for key, value in entries("sources"):
             bodies = []
         members = [json.dumps(name, ensure_ascii=False).encode() + b":" + body for name, body in bodies]
         ok = sha256(b"{" + b",".join(members) + b"}").digest() == snapshot
-        print(f"{quote(kind)}:{quote(text(value, at)[0])} {number} {snapshot.hex()} {'ok' if ok else 'WRONG'}")
+        lacking = "erased" in SPACES and get("erased", b"\1" + key + b"\0" + number.to_bytes(4, "big"))
+        word = "ok" if ok else "erased" if lacking else "WRONG"
+        print(f"{quote(kind)}:{quote(text(value, at)[0])} {number} {snapshot.hex()} {word}")

@@ -8,6 +8,8 @@ import pytest
 
 from tests.cli.conftest import ARXIV, HISTORY, ROR, SEED, Pithstore, check_refusal
 from tests.cli.test_shapes import check_shape, shapes
+from tests.store.erasing_children import hold_open
+from tests.store.test_processes import process, received
 
 
 @pytest.fixture
@@ -52,3 +54,13 @@ def test_what_cannot_be_erased_is_said(pithstore: Pithstore) -> None:
     check_refusal(pithstore("erase", "0" * 64, "--reason", "x"), 4, "0" * 64)
     check_refusal(pithstore("erase", f"{ARXIV}@1", "--reason", "x"), 2, "erase a source")
     check_refusal(pithstore("erase", ARXIV, "--reason", " "), 2, "--reason")
+
+
+@pytest.mark.process
+def test_bytes_that_another_process_holds_are_said(pithstore: Pithstore, full: Path) -> None:
+    with process(hold_open, full) as (_, pipe):
+        received(pipe)
+        done = pithstore("erase", ARXIV, "--reason", "a court said so")
+        assert done.code == 11
+        assert "another process still holds files" in done.err
+    assert pithstore("erase", ARXIV, "--reason", "a court said so").code == 0

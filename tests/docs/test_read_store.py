@@ -70,6 +70,16 @@ def test_it_reads_the_store_of_the_first_release(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
+def test_it_tells_what_was_erased(path: Path) -> None:
+    with open_store(path) as store:
+        store.erase("k:1", reason="a court said so")
+        erased = {version.number for version in store.history("k:1")}
+        found = read_by_hand(path)
+    assert {number for source, number, _, word in found if word == "erased"} == erased
+    assert "WRONG" not in {word for *_, word in found}
+
+
+@pytest.mark.process
 def test_it_tells_wrong_bytes(path: Path) -> None:
     engine = LmdbEngine.open(path, SPACES)
     value = bytearray(entries_of(engine)[TAIL][last := max(entries_of(engine)[TAIL])])

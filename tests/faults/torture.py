@@ -88,7 +88,10 @@ def main() -> int:
                 figures[name] = added(figures.get(name, empty), part)
                 found = found or bool(part["findings"])
                 FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
-                print(f"{name}: {figures[name]['trials']:,} trials, {part['findings'] or 'nothing found'}", flush=True)
+                print(
+                    f"{name}: {figures[name]['trials']:,} trials, {part['findings'] or 'nothing found'}",
+                    flush=True,
+                )
                 if left > 1 and not part["skipped"] and not part["findings"]:
                     turns.append((name, trials, left - 1))
     return 1 if found else 0

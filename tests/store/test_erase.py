@@ -17,11 +17,12 @@ from pithstore.engine import Engine
 from pithstore.erasing.withholding import withhold
 from pithstore.errors import Damaged, Erased, InvalidRecord, NotFound, UsageError
 from pithstore.export.tables import BlobRow
-from pithstore.keys import BLOBS, ERASED, MANIFESTS, META, RUN, VERSIONS
+from pithstore.keys import BLOBS, DICTIONARIES, ERASED, MANIFESTS, META, RUN, VERSIONS
 from pithstore.manifests import put_many as put_manifests
 from pithstore.model import Manifest, Source
 from pithstore.pointer import Json
 from pithstore.report import ErasedReport
+from pithstore.seal import SEAL_BYTES
 from pithstore.store import Store
 from pithstore.store import open as open_store
 from pithstore.tombstones import Tombstone
@@ -45,12 +46,22 @@ def _secret(n: int, text: str = TEXT) -> Record:
         "same": [text],
         "large": [n // 2, *[f"{text} {i}" for i in range(60)]],
         "huge": text * 4000,
+        "noise": [_noise(n)],
         "claims": declaring([f"{text}{n}"]),
         "shared": SHARED,
     }
     return sections | record("secret", version={"version": n // 40} if n >= 40 else None, x=n)
 
 
+def _noise(n: int) -> str:
+    """A text that nothing else has in common with, so that it stands in frames and in no dictionary."""
+    return random.Random(n).randbytes(20_000).hex()
+
+
+TEXTS = [
+    TEXT.encode(),
+    *(_noise(n)[start : start + 32].encode() for n in range(8) for start in (50, 11_111, 33_333)),
+]
 SHARED: Json = ["what everybody has", "and nobody minds " * 80]
 
 
@@ -116,22 +127,22 @@ def test_not_a_byte_is_left(
 ) -> None:
     if small:
         make_erasing_small(monkeypatch)
-    path, text = tmp_path / "store", TEXT.encode()
+    path = tmp_path / "store"
     with open_store(path, create=True) as store:
         shape(store)
         known = dictionaries(store._engine)
-        assert traces(path, store._engine, text, known)
+        assert traces(path, store._engine, TEXTS, known)
         if shape is not _loose and small:
-            assert any(text in dictionary for dictionary in known)
+            assert any(TEXT.encode() in dictionary for dictionary in known)
         report = store.erase(SECRET, reason=REASON)
-        assert report.sections == 23
+        assert report.sections == 31
         assert not report.pending
-        assert traces(path, store._engine, text, known) == []
+        assert traces(path, store._engine, TEXTS, known) == []
         assert store.verify().problems == ()
         store.compact()
-        assert traces(path, store._engine, text, known) == []
+        assert traces(path, store._engine, TEXTS, known) == []
     with open_store(path) as store:
-        assert traces(path, store._engine, text, known) == []
+        assert traces(path, store._engine, TEXTS, known) == []
 
 
 def test_what_a_frame_holds_compressed_would_be_found(tmp_path: Path) -> None:
@@ -139,7 +150,7 @@ def test_what_a_frame_holds_compressed_would_be_found(tmp_path: Path) -> None:
     with open_store(path, create=True) as store:
         store.put_many([record("secret", x=n, small=[TEXT, n]) for n in range(8)])
         store.compact()
-        assert "inflated packs" in traces(path, store._engine, TEXT.encode(), ())
+        assert "inflated packs" in traces(path, store._engine, TEXTS, ())
 
 
 def test_a_dictionary_is_none_of_what_was_erased_and_is_of_what_is_left(
@@ -322,27 +333,36 @@ def test_one_that_is_stopped_is_gone_on_with(
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["erase goes on", "erase is killed"])
-@pytest.mark.parametrize("steps", [20, 60, 90])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
 def test_what_an_unfinished_compaction_left_goes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, killed: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float, killed: bool
 ) -> None:
     make_erasing_small(monkeypatch)
-    path, text = tmp_path / "store", TEXT.encode()
+    path = tmp_path / "store"
     with open_store(path, create=True) as store:
-        _mixed(store)
+        store.put_many([_secret(n) for n in range(8)])  # most of the store: what is left covers little of it
+        store.put(_other(0, 1))
         known = dictionaries(store._engine)
+        entries = entries_of(store._engine)
+        counting = stopping(store._engine, 10**9)
+        compact(counting)
+        replace_entries(store._engine, entries)
         with pytest.raises(Stopped):
-            compact(stopping(store._engine, steps))
+            compact(stopping(store._engine, int(share * counting.steps)))
         assert len(list(path.glob("gen-*/data.mdb"))) == 2
+        left = store._engine.successor()
+        known |= {value[:-SEAL_BYTES] for _, value in left.view(lambda view: view.scan(DICTIONARIES, limit=9))}
+        left.close()
         if killed:  # behind the tombstones, while it held the successor that it would have discarded
-            sections = {section.digest: section.size for section in store.manifest(SECRET).sections}
+            versions = [store.manifest(version) for version in store.history(SECRET)]
+            sections = {section.digest: section.size for each in versions for section in each.sections}
             store._engine.update(journal.end)
             withhold(store._engine, {digest: Tombstone(NOW, size, REASON) for digest, size in sections.items()})
             store.compact()
             assert store.verify().problems == ()
         store.erase(SECRET, reason=REASON)
         assert store.verify().problems == ()
-        assert traces(path, store._engine, text, known) == []
+        assert traces(path, store._engine, TEXTS, known) == []
 
 
 @pytest.mark.process
@@ -366,7 +386,7 @@ def test_killed_at_any_moment_it_ends_erased(tmp_path: Path) -> None:
             with open_store(path) as store:
                 store.erase(SECRET, reason=REASON)
                 assert store.verify().problems == ()
-                assert traces(path, store._engine, TEXT.encode(), known) == []
+                assert traces(path, store._engine, TEXTS, known) == []
 
 
 @pytest.mark.process
@@ -377,12 +397,12 @@ def test_bytes_that_another_process_holds_are_pending(tmp_path: Path) -> None:
         with process(hold_open, path) as (_, pipe):
             received(pipe)
             assert store.erase(SECRET, reason=REASON).pending
-            assert traces(path, store._engine, TEXT.encode(), ())
+            assert traces(path, store._engine, TEXTS, ())
             assert store.erase(SECRET, reason=REASON).pending
             pipe.send("read again")
             received(pipe)
             assert not store.erase(SECRET, reason=REASON).pending
-            assert traces(path, store._engine, TEXT.encode(), ()) == []
+            assert traces(path, store._engine, TEXTS, ()) == []
 
 
 # Everything else goes on.
@@ -395,7 +415,7 @@ def test_a_backup_erases_too(store: Store, tmp_path: Path) -> None:
     with open_store(early) as copy:
         copy.compact()
         known = dictionaries(copy._engine)
-        assert traces(early, copy._engine, TEXT.encode(), known)
+        assert traces(early, copy._engine, TEXTS, known)
     store.erase(SECRET, reason=REASON)
     store.put(_secret(50, "nothing to hide ... and more of it"))
     for path in (early, late):
@@ -409,7 +429,7 @@ def test_a_backup_erases_too(store: Store, tmp_path: Path) -> None:
             with pytest.raises(Erased, match=REASON):
                 copy.get("k:secret@3")
             assert copy.get("k:secret@3#shared") == SHARED
-            assert traces(path, copy._engine, TEXT.encode(), known) == []
+            assert traces(path, copy._engine, TEXTS, known) == []
             with pytest.raises(InvalidRecord):
                 copy.put(_secret(1))
             copy.compact()

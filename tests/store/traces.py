@@ -28,29 +28,33 @@ def packed(engine: Engine) -> bytes:
     return b"".join(value[2:-SEAL_BYTES] for _, value in values)
 
 
-def traces(path: Path, engine: Engine, text: bytes, known: Collection[bytes]) -> list[str]:
-    """Where that text is found, or a half of it: raw, in a dictionary, or in what a piece of a file inflates to.
+def traces(path: Path, engine: Engine, texts: Collection[bytes], known: Collection[bytes]) -> list[str]:
+    """Where one of these texts is found, or a half of it: raw, in a dictionary, or inflated.
 
     Frames are inflated from wherever one may begin, without a dictionary and with each of those `known`, and with
-    those of the store.  The text is blotted out of dictionaries for that: with a wrong one anything comes out that
-    is in it, and whether the text is in one that is left is looked for by itself.
+    those of the store.  The texts are blotted out of dictionaries for that: with a wrong one all comes out that
+    is in it, and whether a text is in one that is left is looked for by itself.
     """
-    half = len(text) // 2
-    blotted = [each.replace(text[:half], b"?" * half) for each in {*known, *dictionaries(engine)}]
-    every = [each.replace(text[half:], b"?" * (len(text) - half)) for each in blotted]
-    with_each = [None, *(zstandard.ZstdCompressionDict(content) for content in every)]
+    halves = [half for text in texts for half in (text[: len(text) // 2], text[len(text) // 2 :])]
+    assert min(map(len, halves)) >= 16
+    every = [_blotted(content, halves) for content in {*known, *dictionaries(engine)}]
+    with_each = [None, *map(zstandard.ZstdCompressionDict, every)]
     files = {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
-    found = [name for name, data in files.items() if _holds(data, text)]
-    found += ["a dictionary" for content in dictionaries(engine) if _holds(content, text)]
+    found = [name for name, data in files.items() if _holds(data, halves)]
+    found += ["a dictionary" for content in dictionaries(engine) if _holds(content, halves)]
     for name, data in {**files, "packs": packed(engine)}.items():
-        found += [f"inflated {name}" for piece in _inflated(data, with_each) if _holds(piece, text)]
+        found += [f"inflated {name}" for piece in _inflated(data, with_each) if _holds(piece, halves)]
     return found
 
 
-def _holds(data: bytes, text: bytes) -> bool:
-    half = len(text) // 2
-    assert half >= 16
-    return text[:half] in data or text[half:] in data
+def _blotted(content: bytes, halves: Collection[bytes]) -> bytes:
+    for half in halves:
+        content = content.replace(half, b"?" * len(half))
+    return content
+
+
+def _holds(data: bytes, halves: Collection[bytes]) -> bool:
+    return any(half in data for half in halves)
 
 
 def _inflated(data: bytes, with_each: Collection[zstandard.ZstdCompressionDict | None]) -> Iterator[bytes]:

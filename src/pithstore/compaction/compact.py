@@ -45,7 +45,7 @@ def compact(engine: Engine, progress: Progress = lambda _done, _all: None) -> Co
     before = stat(engine)
     successor = engine.successor()
     try:
-        if False and _may_hold_erased(engine, successor):
+        if _may_hold_erased(engine, successor):
             successor.discard()
             successor = engine.successor()
         if engine.view(garbage.is_left):  # the totals count it, and it is not carried over
