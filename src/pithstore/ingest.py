@@ -27,9 +27,7 @@ from pithstore.fingerprint import fingerprint
 from pithstore.keys import MAX_NUMBER, line_key, source_key, source_mark, source_slot, version_key
 from pithstore.model import Line, Manifest, Source, Version
 from pithstore.packs import runs
-from pithstore.pointer import write_pointer
 from pithstore.record import Prepared
-from pithstore.refusal import Reason, refuse_value
 from pithstore.results import Outcome, PutResult
 from pithstore.tail import TailEnd
 from pithstore.times import to_utc
@@ -144,20 +142,12 @@ def refused_ones(view: View, arrivals: Sequence[AnyArrival]) -> dict[int, Invali
     """Why those of the arrivals are refused, by their positions, that would bring back what was erased."""
     if not tombstones.any_erased(view):
         return {}
-    brought = [
-        (i, section)
+    brought = {
+        i: each.prepared.manifest
         for i, each in enumerate(arrivals)
         if isinstance(each, Arrival) and not isinstance(each, Restored)
-        for section in each.prepared.manifest.sections
-    ]
-    graves = tombstones.find(view, [section.digest for _, section in brought])
-    refused: dict[int, InvalidRecord] = {}
-    for i, section in brought if graves else ():
-        if section.digest in graves and i not in refused:
-            refused[i] = refuse_value(
-                Reason.ERASED, f"this section was {graves[section.digest].words}", write_pointer((section.name,))
-            )
-    return refused
+    }
+    return tombstones.refused(view, brought)
 
 
 def refuse_erased(view: View, arrivals: Sequence[AnyArrival]) -> AbstractSet[Digest]:

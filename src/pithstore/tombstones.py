@@ -14,16 +14,18 @@ import attrs
 from pithstore import meta
 from pithstore.codec import Reader, encode_tombstone
 from pithstore.digest import DIGEST_BYTES, Digest
-from pithstore.engine import Update, View
-from pithstore.errors import Damaged
+from pithstore.engine import Item, Update, View
+from pithstore.errors import Damaged, InvalidRecord
 from pithstore.keys import ERASED, META, erased_key, tombstone_key
 from pithstore.model import Manifest, Source, Version
+from pithstore.pointer import write_pointer
+from pithstore.refusal import Reason, refuse_value
 from pithstore.seal import is_sealed, seal, seal_many, unseal
 from pithstore.times import to_utc, write_time
 
 _DIGEST, _VERSION = b"\x00", b"\x01"
 _PENDING = b"erasing"
-_PAGE = 1024
+_PAGE, _FEW = 1024, 128
 
 
 @attrs.frozen
@@ -76,14 +78,17 @@ def any_erased(view: View) -> bool:
 
 def find(view: View, digests: Iterable[Digest]) -> dict[Digest, Tombstone]:
     """Those of the sections that were erased; Damaged where a tombstone is not as it was written."""
-    wanted = list(dict.fromkeys(digests))
-    keys = [tombstone_key(digest) for digest in wanted]
-    values = view.get_many(ERASED, keys) if any_erased(view) else [None] * len(keys)
-    return {
-        digest: _read(key, value)
-        for digest, key, value in zip(wanted, keys, values, strict=True)
-        if value is not None
-    }
+    wanted = {tombstone_key(digest): digest for digest in digests}
+    few = _all_few(view) if len(wanted) > _FEW else None
+    keys = [key for key, _ in few if key in wanted] if few is not None else list(wanted)
+    found = zip(keys, view.get_many(ERASED, keys), strict=True)
+    return {wanted[key]: _read(key, value) for key, value in found if value is not None}
+
+
+def _all_few(view: View) -> Iterable[Item] | None:
+    """All tombstones where they are few: quicker to read than to ask for each of the sections of a batch."""
+    items = view.scan(ERASED, prefix=_DIGEST, limit=_FEW + 1)
+    return items if len(items) <= _FEW else None
 
 
 def _read(key: bytes, value: bytes) -> Tombstone:
@@ -91,6 +96,19 @@ def _read(key: bytes, value: bytes) -> Tombstone:
     tombstone = Tombstone(reader.time(), reader.number(), reader.text())
     reader.end()
     return tombstone
+
+
+def refused(view: View, brought: Mapping[int, Manifest]) -> dict[int, InvalidRecord]:
+    """Why those of these records are refused that would bring back what was erased."""
+    graves = find(view, (section.digest for manifest in brought.values() for section in manifest.sections))
+    found: dict[int, InvalidRecord] = {}
+    for i, manifest in brought.items() if graves else ():
+        for section in manifest.sections:
+            if section.digest in graves:
+                why = f"this section was {graves[section.digest].words}"
+                found[i] = refuse_value(Reason.ERASED, why, write_pointer((section.name,)))
+                break
+    return found
 
 
 def page(view: View, after: Digest | None) -> dict[Digest, Tombstone]:

@@ -192,7 +192,7 @@ class Upkeep(Reader):
         everywhere: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> ErasedReport:
-        """What was erased: the section with that digest, or all sections of all versions of a source.
+        """What was erased: a section by its digest, or all sections of a source that say anything of their own.
 
         Their bytes are taken off the medium: the store is made anew without them.  When and why stays; to read
         them is Erased from now on, to put them again InvalidRecord.  Sections that other sources have too stay, a

@@ -30,6 +30,7 @@ from pithstore.codec import (
     encode_manifest,
     encode_place,
     encode_source,
+    encode_tombstone,
     encode_version,
     write_bytes,
     write_number,
@@ -379,3 +380,10 @@ def test_a_value_holds_what_can_be_cut_from_it(stream: bytes, start: int, other:
         assert holds(value, start, piece) == (
             cut(value, start, start + len(piece)) == piece and start <= 1 + len(stream)
         )
+
+
+@given(moments(), st.integers(0, 2**60), texts())
+def test_a_tombstone_reads_back(erased_at: datetime, size: int, reason: str) -> None:
+    reader = Reader(encode_tombstone(erased_at, size, reason))
+    assert (reader.time(), reader.number(), reader.text()) == (erased_at, size, reason)
+    reader.end()

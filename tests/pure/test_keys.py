@@ -19,6 +19,7 @@ from pithstore.keys import (
     SPACES,
     TIME,
     VERSION,
+    erased_key,
     head_key,
     ledger_key,
     line_key,
@@ -37,6 +38,7 @@ from pithstore.keys import (
     tail_key,
     time_key,
     times_prefix,
+    tombstone_key,
     version_key,
     versions_prefix,
 )
@@ -190,3 +192,13 @@ def test_keys_as_the_format_defines_them() -> None:
     assert tail_key(1, 2) == b"\x00\x00\x00\x01\x00\x00\x00\x02"
     first = ("meta", "tail", "blobs", "manifests", "versions", "sources", "totals", "files", "checks")
     assert (*first, "packs", "places", "dictionaries", "changed", "reused", "erased") == SPACES
+
+
+@given(LINES, NUMBERS, NUMBERS, st.binary(min_size=32, max_size=32))
+def test_what_was_erased_and_what_lacks_it_have_keys_of_their_own(
+    line: Line, one: int, other: int, digest: bytes
+) -> None:
+    assert not erased_key(line.source, one).startswith(tombstone_key(digest)[:1])
+    assert (erased_key(line.source, one) < erased_key(line.source, other)) == (one < other)
+    assert len(erased_key(line.source, one)) <= 511
+    assert tombstone_key(digest) == b"\0" + digest

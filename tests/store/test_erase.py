@@ -270,6 +270,20 @@ def test_what_is_not_there_cannot_be_erased(store: Store) -> None:
     assert store.verify().erased == 0
 
 
+def test_what_says_nothing_of_its_own_stays_for_others_to_have(store: Store) -> None:
+    store.put(record("alone", x=1, empty=[], flag=False, text="something"))
+    assert store.erase("k:alone", reason=REASON).sections == 2  # the text, and the name of the source
+    assert store.put(record("another", x=1, empty=[], flag=False)).stored
+    assert [store.get(f"k:alone#{name}") for name in ("builder_version", "x", "empty", "flag")] == [
+        "b1",
+        1,
+        [],
+        False,
+    ]
+    with pytest.raises(Erased):
+        store.get("k:alone#text")
+
+
 def test_the_first_reason_stays(store: Store) -> None:
     _loose(store)
     store.erase(SECRET, reason=REASON)

@@ -8,12 +8,15 @@ from functools import partial
 import attrs
 
 from pithstore import records
+from pithstore.canonical import canonical
 from pithstore.digest import Digest
 from pithstore.engine import Engine
 from pithstore.model import Manifest, SectionEntry, Source, Version
 from pithstore.survey import histories
 
 _VERSIONS_AT_ONCE = 512
+_NOTHING_BYTES = 5
+"""As long as `false`."""
 
 
 @attrs.frozen
@@ -47,13 +50,29 @@ def _having(engine: Engine, versions: Sequence[Version], wanted: Collection[Dige
 
 
 def all_sections(engine: Engine, source: Source) -> dict[Digest, int]:
-    """The sections of all versions of a source, each with how many bytes it has."""
+    """The sections of all versions of a source that say anything of their own, with how many bytes they have.
+
+    One that is what the index says in the open, such as the builder's name, or as short as an empty list, hides
+    nothing; and any record may have the same.
+    """
     found: dict[Digest, int] = {}
     for history in histories(engine, only=source):
         for start in range(0, len(history.versions), _VERSIONS_AT_ONCE):
-            for manifest in _recipes(engine, history.versions[start : start + _VERSIONS_AT_ONCE]):
-                found.update((section.digest, section.size) for section in manifest.sections)
+            some = history.versions[start : start + _VERSIONS_AT_ONCE]
+            for version, manifest in zip(some, _recipes(engine, some), strict=True):
+                said = _said(version)
+                found.update(
+                    (section.digest, section.size)
+                    for section in manifest.sections
+                    if section.size > _NOTHING_BYTES and section.digest not in said
+                )
     return found
+
+
+def _said(version: Version) -> set[Digest]:
+    """The digests of what the index says of a version in the open."""
+    said = (version.source.kind, version.source.id, version.source_version, version.builder_version)
+    return {Digest.of(canonical(each)) for each in said}
 
 
 def _recipes(engine: Engine, versions: Sequence[Version]) -> list[Manifest]:

@@ -35,7 +35,7 @@ def choose(engine: Engine, what: Source | Digest, *, everywhere: bool) -> Target
         return _of_digest(engine, what, everywhere=everywhere)
     sections = all_sections(engine, what)
     if not sections:
-        raise NotFound(f"there is no {what} in the store; 'pithstore ls' lists the sources")
+        raise NotFound(f"there is nothing of {what} to be erased; 'pithstore ls' lists the sources")
     staying = {} if everywhere else _had_by_others(engine, sections, what)
     return Targets({digest: size for digest, size in sections.items() if digest not in staying}, staying)
 
