@@ -65,7 +65,7 @@ _HOMES = {
         "Ambiguous",
         "Damaged",
         "Erased",
-    "ErasedReport",
+        "ErasedReport",
         "FormatUnknown",
         "InvalidRecord",
         "NoStore",

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections import deque
+from collections.abc import Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypedDict
@@ -24,6 +25,7 @@ AT_ONCE = 2
 PARTS = 40
 """Into so many parts a case is divided: they take turns, so that time is shared."""
 
+ALL = 1_000_000
 PATIENCE = 3600
 
 
@@ -58,43 +60,62 @@ def added(before: Figures, part: Figures) -> Figures:
     )
 
 
+Turn = tuple[str, int | None, int]
+"""A case, how many trials its next part has, None for all there are, and how many parts are left."""
+
+
+class Run:
+    """The cases in turn, two at a time, until each has had its trials or the time is over."""
+
+    def __init__(self, cases: Collection[str], minutes: float) -> None:
+        self._figures: dict[str, Figures] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+        self._end = time.monotonic() + 60 * minutes
+        self._turns: deque[Turn] = deque(
+            (case.name, case.asked and max(1, case.asked // PARTS), PARTS if case.asked else 1)
+            for case in CASES
+            if not cases or case.name in cases
+        )
+        self.found = False
+
+    def run(self, room: str) -> None:
+        """Make the trials, and keep the sums after each part."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            running: dict[Future[Figures], Turn] = {}
+            while self._turns or running:
+                while self._turns and len(running) < AT_ONCE and time.monotonic() < self._end:
+                    turn = self._turns.popleft()
+                    running[pool.submit(one_part, turn[0], *self._seeds(turn), room)] = turn
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    self._take(running.pop(future), future.result())
+
+    def _seeds(self, turn: Turn) -> tuple[int, int]:
+        """The first seed of a part, and how many trials it has."""
+        name, trials, _ = turn
+        return (self._figures[name]["next"] if name in self._figures and trials else 0), trials or ALL
+
+    def _take(self, turn: Turn, part: Figures) -> None:
+        name, trials, left = turn
+        empty = Figures(trials=0, findings=[], next=0, skipped=None)
+        sums = self._figures[name] = added(self._figures.get(name, empty), part)
+        FIGURES.write_text(json.dumps(self._figures, indent=1) + "\n")
+        sys.stdout.write(f"{name}: {sums['trials']:,} trials, {part['findings'] or 'nothing found'}\n")
+        self.found = self.found or bool(part["findings"])
+        if left > 1 and not part["skipped"] and not part["findings"]:
+            self._turns.append((name, trials, left - 1))
+
+
 def main() -> int:
     """Run the cases; 1 if anything was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=55)
-    parser.add_argument("--case", action="append")
+    parser.add_argument("--case", action="append", default=[])
     asked = parser.parse_args()
-    figures: dict[str, Figures] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    end = time.monotonic() + 60 * asked.minutes
-    turns = deque(
-        (case.name, case.asked and max(1, case.asked // PARTS), PARTS if case.asked else 1)
-        for case in CASES
-        if not asked.case or case.name in asked.case
-    )
-    found = False
-    with tempfile.TemporaryDirectory(prefix="torture-") as room, ThreadPoolExecutor(AT_ONCE) as pool:
-        running: dict[Future[Figures], tuple[str, int | None, int]] = {}
-        while turns or running:
-            while turns and len(running) < AT_ONCE and time.monotonic() < end:
-                name, trials, left = turns.popleft()
-                first = figures[name]["next"] if name in figures and trials else 0
-                running[pool.submit(one_part, name, first, trials or 1_000_000, room)] = name, trials, left
-            if not running:
-                break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                name, trials, left = running.pop(future)
-                part = future.result()
-                empty = Figures(trials=0, findings=[], next=0, skipped=None)
-                figures[name] = added(figures.get(name, empty), part)
-                found = found or bool(part["findings"])
-                FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
-                print(
-                    f"{name}: {figures[name]['trials']:,} trials, {part['findings'] or 'nothing found'}",
-                    flush=True,
-                )
-                if left > 1 and not part["skipped"] and not part["findings"]:
-                    turns.append((name, trials, left - 1))
-    return 1 if found else 0
+    run = Run(asked.case, asked.minutes)
+    with tempfile.TemporaryDirectory(prefix="torture-") as room:
+        run.run(room)
+    return 1 if run.found else 0
 
 
 if __name__ == "__main__":
