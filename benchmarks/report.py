@@ -92,7 +92,8 @@ def opening(run: Ingest) -> Iterator[str]:
     )
     rows = [(name, str(value)) for name, value in run.items() if name in Run.__annotations__]
     yield Table(("where and when", ""), rows, words=2).markdown()
-    yield f"Figures are medians of {run['rounds']} rounds; git was asked once. What a process imports is in no time."
+    yield f"Figures are medians of {run['rounds']} rounds; git was asked once."
+    yield "What a process imports is in no time."
     yield "![bytes a version, records put a second, get and verify of each store](results.svg)"
 
 
