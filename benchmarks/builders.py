@@ -18,7 +18,7 @@ from pathlib import Path
 from process_memory import private_kilobytes
 
 import pithstore
-from pithstore.ingest import Arrival
+from pithstore.arrivals import Arrival
 from pithstore.pointer import Json
 
 SCRIPT = str(Path(sys.executable).with_name("pithstore"))

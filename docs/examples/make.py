@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 
 import pithstore
-from pithstore.ingest import Arrival
+from pithstore.arrivals import Arrival
 
 SOURCE = "ror:04b0z7q78"
 COMMANDS = {

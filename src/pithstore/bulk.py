@@ -7,11 +7,11 @@ from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
 from pithstore import versions
+from pithstore.arrivals import Arrival, Unchanged
 from pithstore.configuration import Configuration
 from pithstore.engine import Engine
 from pithstore.errors import InvalidRecord, PithstoreError
 from pithstore.fast_path import line_of
-from pithstore.ingest import Arrival, Unchanged
 from pithstore.model import Line
 from pithstore.record import prepare
 from pithstore.section_memo import SectionMemo

@@ -9,11 +9,11 @@ from typing import TypeAlias
 
 import attrs
 
+from pithstore.arrivals import AnyArrival
 from pithstore.bulk import Taken, batches
 from pithstore.counts import FileProgress
 from pithstore.errors import InvalidRecord, NotFound, StorageFailed, UsageError
 from pithstore.files import FileId
-from pithstore.ingest import AnyArrival
 from pithstore.record import Prepared, value_at
 from pithstore.record_files import RecordFile, RecordText
 from pithstore.refusal import Reason, refuse_value

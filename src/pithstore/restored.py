@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from pithstore.arrivals import Restored
 from pithstore.canonical import canonical
 from pithstore.configuration import Configuration
 from pithstore.errors import Damaged
-from pithstore.ingest import Restored
 from pithstore.model import Line, Version
 from pithstore.record import prepare
 from pithstore.section_memo import SectionMemo

@@ -18,13 +18,13 @@ from pithstore.reader import Reader, horizon_of
 from pithstore.upkeep import Upkeep
 
 if TYPE_CHECKING:  # what a put, a diff or a verify needs is imported when one is asked for
+    from pithstore.arrivals import AnyArrival, Arrival
     from pithstore.blobs import Compared
     from pithstore.bulk import Taken
     from pithstore.configuration import Configuration
     from pithstore.counts import FileProgress
     from pithstore.engine.lmdb import LmdbEngine
     from pithstore.files import FileId
-    from pithstore.ingest import AnyArrival, Arrival
     from pithstore.isolated import Apart
     from pithstore.limits import Limits
     from pithstore.profile import Profile
@@ -183,7 +183,7 @@ class Store(Upkeep):
 
     def arrival(self, record: str | bytes | dict[str, Json], observed_at: datetime | None = None) -> Arrival:
         """The record, prepared to be put by `put_batch`."""
-        from pithstore.ingest import Arrival
+        from pithstore.arrivals import Arrival
         from pithstore.texts import text_hash
 
         prepared = self.prepare(record)
@@ -270,7 +270,7 @@ class Store(Upkeep):
         mend: bool,
         finish: Callable[[View, list[Outcome]], T],
     ) -> T:
-        from pithstore.ingest import HintPassed, Unchanged
+        from pithstore.arrivals import HintPassed, Unchanged
 
         try:
             return self._transact(arrivals, files, mend, finish)
@@ -285,8 +285,9 @@ class Store(Upkeep):
         mend: bool,
         finish: Callable[[View, list[Outcome]], T],
     ) -> T:
+        from pithstore.arrivals import HintPassed
         from pithstore.files import write_progress
-        from pithstore.ingest import HintPassed, store
+        from pithstore.ingest import store
 
         compared = None if mend else self._compared
 

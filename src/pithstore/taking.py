@@ -9,11 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 from pithstore import bulk
+from pithstore.arrivals import Arrival
 from pithstore.bulk import Taken, mostly_known, take_texts
 from pithstore.configuration import Configuration
 from pithstore.engine import Engine
 from pithstore.errors import InvalidRecord, UsageError
-from pithstore.ingest import Arrival, refused_ones
+from pithstore.ingest import refused_ones
 from pithstore.record import Prepared
 from pithstore.section_memo import SectionMemo
 from pithstore.texts import AnyText, prepare_texts

@@ -10,8 +10,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from pithstore import bulk
+from pithstore.arrivals import Arrival
 from pithstore.errors import UsageError
-from pithstore.ingest import Arrival
 from pithstore.pointer import Json
 from pithstore.store import open as open_store
 

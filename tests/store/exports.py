@@ -11,13 +11,13 @@ from unittest.mock import patch as patched
 import attrs
 from hypothesis import strategies as st
 
+from pithstore.arrivals import Arrival
 from pithstore.engine import Engine
 from pithstore.export.archive import ArchiveTrailer
 from pithstore.export.archive_file import ArchiveFile
 from pithstore.export.filter import ExportFilter
 from pithstore.export.restore import restore
 from pithstore.export.write_archive import export_archive
-from pithstore.ingest import Arrival
 from pithstore.results import PutSummary
 from pithstore.store import Store
 from pithstore.testing.machine_store import ARRIVALS, Clock, Record

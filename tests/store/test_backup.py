@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from pithstore import bulk
 from pithstore import store as stores
+from pithstore.arrivals import Arrival, Restored
 from pithstore.codec import encode_version
 from pithstore.configuration import Configuration
 from pithstore.copying import agreement, missing
@@ -28,7 +29,7 @@ from pithstore.digest import Digest
 from pithstore.engine import Engine, Successor, T, Update
 from pithstore.errors import Damaged, UsageError
 from pithstore.fingerprint import fingerprint
-from pithstore.ingest import Arrival, Restored, Stored
+from pithstore.ingest import Stored
 from pithstore.keys import (
     BLOBS,
     CHECKS,

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pithstore.arrivals import Arrival
 from pithstore.errors import Damaged, NotFound, UsageError
-from pithstore.ingest import Arrival
 from pithstore.keys import BLOBS, MANIFESTS, TAIL
 from pithstore.model import Source
 from pithstore.pointer import Json, write_pointer

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pithstore.arrivals import Arrival
 from pithstore.builders import compare as comparing
 from pithstore.builders.compare import compare_builders
 from pithstore.builders.comparison import BuilderComparison, BuilderSummary
@@ -21,7 +22,6 @@ from pithstore.configuration import Configuration
 from pithstore.engine import Engine
 from pithstore.errors import Damaged, NotFound, UsageError
 from pithstore.horizon import OPEN, Horizon
-from pithstore.ingest import Arrival
 from pithstore.keys import MANIFESTS, TAIL, VERSIONS, version_key
 from pithstore.model import Scalar, Source, Version
 from pithstore.pointer import Json

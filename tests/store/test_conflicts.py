@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
+from pithstore.arrivals import Arrival
 from pithstore.errors import Damaged, NotFound
 from pithstore.history.conflicts import Conflict
-from pithstore.ingest import Arrival
 from pithstore.keys import MANIFESTS
 from pithstore.model import Source
 from pithstore.pointer import Json

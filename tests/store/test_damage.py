@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pithstore import manifests, versions
+from pithstore.arrivals import Arrival
 from pithstore.codec import Head, LineHead, encode_head
 from pithstore.counts import FileProgress
 from pithstore.digest import Digest
 from pithstore.engine import Engine, T, Update
 from pithstore.errors import Damaged, NotFound
 from pithstore.files import FileId
-from pithstore.ingest import Arrival
 from pithstore.keys import (
     BLOBS,
     FILES,

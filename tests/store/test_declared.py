@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pithstore.arrivals import Arrival
 from pithstore.canonical import CANONICAL_FORM, canonical
 from pithstore.configuration import Configuration
 from pithstore.declared.declarations import DRIFTS, VERDICTS, Drift
@@ -22,7 +23,6 @@ from pithstore.declared.ledger import Tally, encode_ledger
 from pithstore.engine import Engine, Update
 from pithstore.engine.lmdb import LmdbEngine
 from pithstore.errors import Damaged, FormatUnknown, NotFound, UsageError
-from pithstore.ingest import Arrival
 from pithstore.keys import (
     CHECKS,
     LATER_SPACES,

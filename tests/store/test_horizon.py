@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pithstore.arrivals import Arrival
 from pithstore.digest import Digest
 from pithstore.errors import Ambiguous, Damaged, NotFound, UsageError
 from pithstore.history.log import LogFilter
 from pithstore.horizon import Horizon
-from pithstore.ingest import Arrival
 from pithstore.model import Source, Version
 from pithstore.reader import Reader
 from pithstore.references import Ref

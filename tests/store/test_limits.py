@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pithstore.arrivals import Arrival
 from pithstore.configuration import Configuration
 from pithstore.errors import InvalidRecord, UsageError
-from pithstore.ingest import Arrival
 from pithstore.limits import Limits
 from pithstore.pointer import Json
 from pithstore.profile import Profile

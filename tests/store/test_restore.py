@@ -11,6 +11,7 @@ from unittest.mock import patch as patched
 
 import pytest
 
+from pithstore.arrivals import Restored
 from pithstore.configuration import Configuration
 from pithstore.engine import Engine, Update
 from pithstore.errors import (
@@ -25,7 +26,6 @@ from pithstore.errors import (
 )
 from pithstore.export.archive_file import ArchiveFile, Contents
 from pithstore.export.restore import restore, restore_archive
-from pithstore.ingest import Restored
 from pithstore.limits import Limits
 from pithstore.meta import check_format
 from pithstore.results import PutSummary

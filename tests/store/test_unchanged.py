@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pithstore import blobs, bulk
+from pithstore.arrivals import AnyArrival, Arrival, HintPassed, Unchanged
 from pithstore.digest import Digest
 from pithstore.engine import Update
 from pithstore.errors import Damaged, InvalidRecord
-from pithstore.ingest import AnyArrival, Arrival, HintPassed, Unchanged
 from pithstore.ingest import store as store_in
 from pithstore.keys import BLOBS, TAIL, source_mark, tail_key
 from pithstore.limits import Limits

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pithstore.arrivals import Arrival
 from pithstore.errors import InvalidRecord, NotFound, UsageError
-from pithstore.ingest import Arrival
 from pithstore.model import Source
 from pithstore.pointer import Json
 from pithstore.store import Store

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
+from pithstore.arrivals import Arrival
 from pithstore.digest import Digest
 from pithstore.errors import Damaged
-from pithstore.ingest import Arrival
 from pithstore.keys import BLOBS, MANIFESTS, SOURCES, TAIL, VERSIONS, source_key, version_key
 from pithstore.model import Source
 from pithstore.store import Store

@@ -17,6 +17,7 @@ from itertools import islice
 import attrs
 
 from pithstore import meta, records, tombstones, versions
+from pithstore.arrivals import Restored
 from pithstore.blobs import Compared
 from pithstore.bulk import batches
 from pithstore.configuration import Configuration
@@ -29,7 +30,7 @@ from pithstore.engine import Engine, Update, View
 from pithstore.erasing.erase import erase_all
 from pithstore.erasing.remains import remains
 from pithstore.errors import Damaged, Erased, InvalidRecord, PithstoreError, StoreExists, UsageError
-from pithstore.ingest import Restored, Stored, store
+from pithstore.ingest import Stored, store
 from pithstore.model import Source, Version
 from pithstore.report import BackupReport, Problem
 from pithstore.reproduction import checks

@@ -5,11 +5,11 @@ from __future__ import annotations
 import attrs
 
 from pithstore import records, tombstones
+from pithstore.arrivals import Restored
 from pithstore.declared.declarations import declarations, declaring_sections
 from pithstore.digest import Digest
 from pithstore.engine import View
 from pithstore.forgetting.withdrawal import record_bytes
-from pithstore.ingest import Restored
 from pithstore.model import Line, Version
 from pithstore.profile import Profile
 from pithstore.record import Prepared

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 
 import attrs
 
+from pithstore.arrivals import Restored
 from pithstore.compression import expanded
 from pithstore.configuration import Configuration
 from pithstore.errors import Damaged, PithstoreError, StorageFailed, UsageError
 from pithstore.export.archive import ArchiveReader, ArchiveTrailer
-from pithstore.ingest import Restored
 from pithstore.restored import restored
 from pithstore.wire import from_json
 

@@ -16,6 +16,7 @@ from functools import partial, reduce
 import attrs
 
 from pithstore import meta
+from pithstore.arrivals import Arrival
 from pithstore.blobs import Compared
 from pithstore.bulk import batches
 from pithstore.counts import FileProgress, Totals
@@ -23,7 +24,7 @@ from pithstore.engine import Engine, Update
 from pithstore.errors import Damaged, StoreBusy, StoreExists, UsageError
 from pithstore.export.archive_file import ArchiveFile, Contents
 from pithstore.files import FileId, read_progress, write_progress
-from pithstore.ingest import Arrival, Stored, store
+from pithstore.ingest import Stored, store
 from pithstore.keys import SOURCES, VERSIONS
 from pithstore.opening import open_engine
 from pithstore.results import PutSummary

@@ -9,13 +9,13 @@ from functools import partial
 import attrs
 
 from pithstore import blobs, journal, manifests, meta, records, tombstones
+from pithstore.arrivals import Restored
 from pithstore.blobs import Blob
 from pithstore.canonical import join
 from pithstore.configuration import Configuration
 from pithstore.digest import Digest
 from pithstore.engine import Engine, Update, View
 from pithstore.errors import Damaged, Erased, InvalidRecord, NotFound
-from pithstore.ingest import Restored
 from pithstore.keys import RUN, VERSION, source_mark, version_key
 from pithstore.model import Version
 from pithstore.packs.runs import read_run

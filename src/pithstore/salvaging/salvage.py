@@ -17,6 +17,7 @@ from functools import partial
 import attrs
 
 from pithstore import meta
+from pithstore.arrivals import Restored
 from pithstore.blobs import Compared
 from pithstore.bulk import batches
 from pithstore.canonical import decode
@@ -30,7 +31,7 @@ from pithstore.engine.lmdb.remains import hold_remains
 from pithstore.engine.memory import MemoryEngine
 from pithstore.engine.system_errors import system_errors
 from pithstore.errors import Damaged, InvalidRecord, UsageError
-from pithstore.ingest import Restored, Stored, store
+from pithstore.ingest import Stored, store
 from pithstore.keys import CHECKS, META, SOURCES, VERSIONS, head_key, source_key
 from pithstore.model import Source, Version
 from pithstore.opening import open_engine
