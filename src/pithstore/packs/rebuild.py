@@ -117,15 +117,13 @@ class Piece:
         return sha256(self.shapes[row].join([known[ordinal] for ordinal in self.rows[row]])).digest()
 
     def _hash(self, row: int, kept: list[tuple[int, HASH]], common: int) -> bytes:
-        start, state = kept[-1] if kept else (0, None)
+        start, state = kept[-1] if kept else (0, sha256())
         if common > start:
-            state = sha256() if state is None else state.copy()
+            state = state.copy()
             state.update(b"".join(self._parts(row, start, common)))
             kept.append((common, state))
             start = common
         rest = b"".join(self._parts(row, start))
-        if state is None:
-            return sha256(rest).digest()
         state = state.copy()
         state.update(rest)
         return state.digest()
