@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from hashlib import sha256
 from itertools import cycle
 
 import attrs
 
-from pithstore.errors import Erased, NotFound
 from pithstore.pointer import Json
 from pithstore.store import Store
 from pithstore.store import open as open_store
@@ -79,18 +76,6 @@ def gc(at: Scene) -> None:
     at.store.gc(apply=True)
 
 
-def erase(at: Scene) -> None:
-    """Erase the body of a version, which no other has."""
-    versions = [version for source in at.store.sources() for version in at.store.history(source)]
-    if versions:
-        version = at.choice.choice(versions)
-        with contextlib.suppress(Erased, NotFound):  # it was erased before; what was put to look has no body
-            body = at.store.get_bytes(f"{version.source}@{version.number}#body")
-            at.said.say("dropping", version.source, version.number)
-            at.store.erase(sha256(body).hexdigest(), reason="to try it")
-            at.said.say("dropped", version.source, version.number)
-
-
 def backup(at: Scene) -> None:
     """Copy what is new into a store beside it."""
     at.store.backup(at.copy)
@@ -108,7 +93,6 @@ DEEDS: dict[str, Callable[[Scene], None]] = {
     "compact": compact,
     "forget": forget,
     "gc": gc,
-    "erase": erase,
     "backup": backup,
     "repair": repair,
 }
