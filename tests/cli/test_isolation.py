@@ -63,7 +63,7 @@ def test_reading_that_ends_the_process(
     assert pithstore("put", SEED).code == 0
 
 
-@pytest.mark.parametrize("told", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGQUIT])
+@pytest.mark.parametrize("told", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
 def test_any_other_signal_that_ends_the_child_ends_both(store: Path, told: signal.Signals) -> None:
     process, child = waiting(store)
     os.kill(child, told)
